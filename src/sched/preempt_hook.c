@@ -1,0 +1,35 @@
+/* Preemption by a permanent count hook that looks at a flag: for ThreadSanitizer, which holds signals back. */
+#include "sched/preempt.h"
+#include "sched/runtime.h"
+#include "sched/worker.h"
+
+#include <lua.h>
+#include <stdatomic.h>
+
+enum { EVERY = 1000 };
+
+static void count_hook(lua_State *L, lua_Debug *ar)
+{
+    struct tide_worker *w = *(struct tide_worker **)lua_getextraspace(L);
+    (void)ar;
+    if (atomic_load_explicit(&w->asked, memory_order_relaxed) && atomic_exchange(&w->asked, 0))
+        tide_preempt_slice(w, L);
+}
+
+int tide_preempt_init(void)
+{
+    return 0;
+}
+
+void tide_preempt_signal(struct tide_worker *worker)
+{
+    atomic_store(&worker->asked, 1);
+}
+
+void tide_preempt_enter(struct tide_worker *worker, lua_State *L)
+{
+    if (worker->runtime->options.yield_always)
+        tide_preempt_always(L);
+    else if (!lua_gethook(L))
+        lua_sethook(L, count_hook, LUA_MASKCOUNT, EVERY);
+}

@@ -1,0 +1,290 @@
+#include "sched/runtime.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/time.h"
+#include "sched/clock.h"
+#include "sched/preempt.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum {
+    PLACEMENT_SLACK = 16,            /* live tasks that a worker may have more than the one with fewest */
+    DEFAULT_STACK = 1024 * 1024,
+};
+
+static struct tide_runtime *the_runtime;
+
+struct tide_runtime *tide_runtime_get(void)
+{
+    return the_runtime;
+}
+
+/* ---- workers ---- */
+
+static bool worker_done(void *arg)
+{
+    struct tide_worker *w = arg;
+    return atomic_load(&w->runtime->stopping) && tide_list_empty(&w->live);
+}
+
+static void *worker_main(void *arg)
+{
+    struct tide_worker *w = arg;
+    struct tide_runtime *runtime = w->runtime;
+    tide_worker_bind(w);
+    if (runtime->engine.open(w) != 0) {
+        /* The queue may hold what only this worker would take, so going on could hang: end with a reason instead. */
+        fprintf(stderr, "tidemill: worker %u: not enough memory for its Lua state; raise the limit or use fewer --workers\n",
+                w->index);
+        _exit(1);
+    }
+    tide_worker_loop(w, worker_done, w);
+    runtime->engine.close(w);
+    tide_runtime_active_drop(runtime);
+    return NULL;
+}
+
+/* Starts the next worker thread. 0, TIDE_EAGAIN if all have been started, TIDE_ETHREAD. */
+static int start_worker(struct tide_runtime *runtime)
+{
+    int result = TIDE_EAGAIN;
+    tide_mutex_lock(&runtime->start_lock);
+    uint32_t n = atomic_load(&runtime->started);
+    if (n < (uint32_t)runtime->options.workers && !runtime->no_more_threads) {
+        struct tide_worker *w = runtime->workers[n + 1];
+        size_t stack = runtime->options.stack ? runtime->options.stack : DEFAULT_STACK;
+        char name[24];
+        snprintf(name, sizeof name, "worker %u", (unsigned)(n + 1) & 0xffff);
+        tide_runtime_active_add(runtime); /* for the new one, before it can be posted to */
+        atomic_fetch_add_explicit(&runtime->awake, 1, memory_order_relaxed);
+        result = tide_thread_start(&w->joinable, stack, name, worker_main, w);
+        if (result == 0) {
+            atomic_store(&runtime->started, n + 1);
+        } else {
+            runtime->no_more_threads = true;
+            atomic_fetch_sub_explicit(&runtime->awake, 1, memory_order_relaxed);
+            tide_runtime_active_drop(runtime);
+        }
+    }
+    tide_mutex_unlock(&runtime->start_lock);
+    return result;
+}
+
+static uint32_t live(struct tide_worker *w)
+{
+    return atomic_load_explicit(&w->live_count, memory_order_relaxed);
+}
+
+/* The started worker with the fewest live tasks; NULL if none was started. */
+static struct tide_worker *least_loaded(struct tide_runtime *runtime)
+{
+    struct tide_worker *least = NULL;
+    uint32_t n = atomic_load(&runtime->started);
+    for (uint32_t i = 1; i <= n; i++)
+        if (!least || live(runtime->workers[i]) < live(least))
+            least = runtime->workers[i];
+    return least;
+}
+
+void tide_runtime_wake_one(struct tide_runtime *runtime)
+{
+    uint32_t n = atomic_load(&runtime->started);
+    if (atomic_load(&runtime->idle) > 0) {
+        struct tide_worker *best = NULL;
+        for (uint32_t i = 1; i <= n; i++) {
+            struct tide_worker *w = runtime->workers[i];
+            if (atomic_load(&w->parked) != TIDE_PARKED_NOT && (!best || live(w) < live(best)))
+                best = w;
+        }
+        if (best && tide_worker_unpark(best))
+            return;
+    }
+    if (n < (uint32_t)runtime->options.workers)
+        start_worker(runtime);
+}
+
+/* ---- the shared queue ---- */
+
+bool tide_runtime_may_take(struct tide_runtime *runtime, struct tide_worker *worker)
+{
+    if (atomic_load(&runtime->queued) == 0) /* seq_cst: pairs with push, see idle() in worker.c */
+        return false;
+    struct tide_worker *least = least_loaded(runtime);
+    return live(worker) <= live(least) + PLACEMENT_SLACK;
+}
+
+struct tide_entry *tide_runtime_take(struct tide_runtime *runtime, struct tide_worker *worker)
+{
+    if (atomic_load_explicit(&runtime->queued, memory_order_relaxed) == 0)
+        return NULL;
+    struct tide_worker *least = least_loaded(runtime);
+    if (live(worker) > live(least) + PLACEMENT_SLACK) {
+        tide_worker_unpark(least);
+        return NULL;
+    }
+    tide_mutex_lock(&runtime->queue_lock);
+    struct tide_link *link = tide_fifo_pop(&runtime->entries);
+    if (link)
+        atomic_fetch_sub_explicit(&runtime->queued, 1, memory_order_relaxed);
+    tide_mutex_unlock(&runtime->queue_lock);
+    if (atomic_load_explicit(&runtime->queued, memory_order_relaxed) > 0)
+        tide_runtime_wake_one(runtime); /* one wakes the next, so that a burst wakes all */
+    return link ? tide_container(link, struct tide_entry, link) : NULL;
+}
+
+static int push(struct tide_runtime *runtime, struct tide_entry *entry, bool front)
+{
+    if (atomic_load_explicit(&runtime->started, memory_order_relaxed) == 0) {
+        int failed = start_worker(runtime);
+        if (failed && atomic_load(&runtime->started) == 0)
+            return TIDE_ETHREAD;
+    }
+    tide_mutex_lock(&runtime->queue_lock);
+    if (front)
+        tide_fifo_push_front(&runtime->entries, &entry->link);
+    else
+        tide_fifo_push(&runtime->entries, &entry->link);
+    atomic_fetch_add(&runtime->queued, 1); /* seq_cst: before the look for an idle worker */
+    tide_mutex_unlock(&runtime->queue_lock);
+    if (atomic_load(&runtime->idle) > 0 ||
+        atomic_load_explicit(&runtime->started, memory_order_relaxed) < (uint32_t)runtime->options.workers)
+        tide_runtime_wake_one(runtime);
+    return 0;
+}
+
+int tide_runtime_push(struct tide_runtime *runtime, struct tide_entry *entry)
+{
+    return push(runtime, entry, false);
+}
+
+int tide_runtime_push_front(struct tide_runtime *runtime, struct tide_entry *entry)
+{
+    return push(runtime, entry, true);
+}
+
+/* ---- activity and holds ---- */
+
+void tide_runtime_active_add(struct tide_runtime *runtime)
+{
+    atomic_fetch_add(&runtime->active, 1);
+}
+
+void tide_runtime_active_drop(struct tide_runtime *runtime)
+{
+    /* acq_rel of the chain of read-modify-writes: all that the others did before they parked is visible to the reporter */
+    if (atomic_fetch_sub(&runtime->active, 1) == 1 && !atomic_load(&runtime->stopping))
+        runtime->engine.deadlock(runtime);
+}
+
+static void deliver_wake(struct tide_mail *mail, struct tide_worker *worker)
+{
+    (void)mail;
+    atomic_store(&worker->runtime->wake_posted, 0);
+}
+
+static void wake_main(struct tide_runtime *runtime)
+{
+    if (atomic_exchange(&runtime->wake_posted, 1) == 0)
+        tide_worker_post(runtime->workers[0], &runtime->wake_mail);
+}
+
+void tide_runtime_hold(struct tide_runtime *runtime)
+{
+    atomic_fetch_add(&runtime->holds, 1);
+}
+
+void tide_runtime_release(struct tide_runtime *runtime)
+{
+    if (atomic_fetch_sub(&runtime->holds, 1) == 1)
+        wake_main(runtime);
+}
+
+/* ---- life ---- */
+
+static void deliver_signals(struct tide_mail *mail, struct tide_worker *worker)
+{
+    struct tide_runtime *runtime = worker->runtime;
+    (void)mail;
+    atomic_store(&runtime->signal_posted, 0);
+    uint64_t pending = atomic_exchange(&runtime->signals, 0);
+    if (pending)
+        runtime->engine.signals(runtime, pending);
+}
+
+static void free_workers(struct tide_runtime *runtime)
+{
+    for (int i = 0; runtime->workers && i <= runtime->options.workers; i++) {
+        if (runtime->workers[i])
+            tide_worker_fini(runtime->workers[i]);
+        tide_free(runtime->workers[i]);
+    }
+    tide_free(runtime->workers);
+    runtime->workers = NULL;
+}
+
+static int make_workers(struct tide_runtime *runtime)
+{
+    size_t count = (size_t)runtime->options.workers + 1;
+    runtime->workers = tide_calloc(count, sizeof *runtime->workers);
+    if (!runtime->workers)
+        return TIDE_ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        runtime->workers[i] = tide_malloc(sizeof **runtime->workers);
+        if (!runtime->workers[i])
+            return TIDE_ENOMEM;
+        tide_worker_init(runtime->workers[i], runtime, (uint32_t)i);
+    }
+    return 0;
+}
+
+int tide_runtime_init(struct tide_runtime *runtime, const struct tide_runtime_options *options,
+                      const struct tide_engine *engine)
+{
+    assert(!the_runtime && options->workers >= 1);
+    *runtime = (struct tide_runtime){.options = *options, .engine = *engine, .started_at = tide_now_ns()};
+    runtime->cpus = (uint32_t)tide_cpu_count();
+    runtime->signal_mail.deliver = deliver_signals;
+    runtime->wake_mail.deliver = deliver_wake;
+    atomic_store(&runtime->grace_until, TIDE_NEVER);
+    atomic_store(&runtime->active, 1); /* main */
+    atomic_store(&runtime->awake, 1);
+    if (!runtime->options.slice_ns)
+        runtime->options.slice_ns = TIDE_MS(1);
+    int failed = make_workers(runtime);
+    if (!failed) {
+        the_runtime = runtime;
+        tide_worker_bind(runtime->workers[0]);
+        failed = tide_preempt_init();
+    }
+    if (!failed)
+        failed = tide_clock_start(runtime);
+    if (failed) {
+        free_workers(runtime);
+        the_runtime = NULL;
+        return failed;
+    }
+    return 0;
+}
+
+void tide_runtime_stop_workers(struct tide_runtime *runtime)
+{
+    atomic_store(&runtime->stopping, 1);
+    uint32_t n = atomic_load(&runtime->started);
+    for (uint32_t i = 1; i <= n; i++)
+        tide_worker_unpark(runtime->workers[i]);
+    for (uint32_t i = 1; i <= n; i++)
+        pthread_join(runtime->workers[i]->joinable, NULL);
+    atomic_store(&runtime->started, 0);
+}
+
+void tide_runtime_fini(struct tide_runtime *runtime)
+{
+    tide_runtime_stop_workers(runtime);
+    tide_clock_stop(runtime);
+    runtime->engine.close(runtime->workers[0]);
+    free_workers(runtime);
+    the_runtime = NULL;
+}

@@ -1,0 +1,366 @@
+#include "sched/worker.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/time.h"
+#include "sched/clock.h"
+#include "sched/graph.h"
+#include "sched/preempt.h"
+#include "sched/runtime.h"
+#include "sched/wait.h"
+
+#include <assert.h>
+#include <lua.h>
+
+enum {
+    SHARED_EVERY = 32,             /* resumes between two looks at the shared queue */
+    MAX_NEST = 16,                 /* nested loops on one C stack */
+    STACK_RESERVE = 160 * 1024,    /* C stack that a nested loop must leave: LUAI_MAXCCALLS levels of a Lua C call */
+};
+
+static const int64_t cut_patience = TIDE_MS(10); /* a cut task runs before woken ones after this; 20 ms are promised */
+static const int64_t spin = TIDE_US(20);
+
+static _Thread_local struct tide_worker *current;
+
+struct tide_worker *tide_worker_current(void)
+{
+    return current;
+}
+
+void tide_worker_init(struct tide_worker *worker, struct tide_runtime *runtime, uint32_t index)
+{
+    *worker = (struct tide_worker){.runtime = runtime, .index = index, .until_shared = SHARED_EVERY};
+    atomic_store_explicit(&worker->next_due, TIDE_NEVER, memory_order_relaxed);
+    tide_heap_init(&worker->timers);
+    tide_list_init(&worker->live);
+    tide_list_init(&worker->free_tasks);
+}
+
+void tide_worker_fini(struct tide_worker *worker)
+{
+    struct tide_list *link;
+    assert(tide_list_empty(&worker->live));
+    while ((link = tide_list_pop(&worker->free_tasks)) != NULL)
+        tide_free(tide_container(link, struct tide_task, live));
+    tide_heap_fini(&worker->timers);
+}
+
+void tide_worker_bind(struct tide_worker *worker)
+{
+    current = worker;
+    worker->thread = pthread_self();
+    worker->stack_floor = tide_thread_stack_floor();
+}
+
+static void bump(_Atomic uint32_t *count, int by)
+{
+    /* one writer; the clock reads */
+    atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + (uint32_t)by, memory_order_relaxed);
+}
+
+/* ---- mail ---- */
+
+static void unpark(struct tide_worker *worker)
+{
+    uint32_t was = atomic_exchange(&worker->parked, TIDE_PARKED_NOT);
+    if (was == TIDE_PARKED_NOT)
+        return;
+    if (was == TIDE_PARKED_UNCOUNTED)
+        tide_runtime_active_add(worker->runtime);
+    tide_park_wake(&worker->park);
+}
+
+void tide_worker_post(struct tide_worker *worker, struct tide_mail *mail)
+{
+    tide_mailbox_push(&worker->mail, mail);
+    /* seq_cst on both sides: either this load sees the worker parked, or the worker's look at its box sees the mail. */
+    if (atomic_load(&worker->parked) != TIDE_PARKED_NOT)
+        unpark(worker);
+}
+
+bool tide_worker_unpark(struct tide_worker *worker)
+{
+    if (atomic_load(&worker->parked) == TIDE_PARKED_NOT)
+        return false;
+    unpark(worker);
+    return true;
+}
+
+void tide_worker_kick(struct tide_worker *worker)
+{
+    atomic_store(&worker->attention, 1);
+    if (atomic_load(&worker->busy))
+        tide_preempt_signal(worker);
+}
+
+static void take_mail(struct tide_worker *w)
+{
+    struct tide_link *link = tide_mailbox_empty(&w->mail) ? NULL : tide_mailbox_take(&w->mail);
+    while (link) {
+        struct tide_link *next = link->next;
+        struct tide_mail *mail = tide_container(link, struct tide_mail, link);
+        mail->deliver(mail, w);
+        link = next;
+    }
+}
+
+/* ---- timers ---- */
+
+static void publish_due(struct tide_worker *w)
+{
+    atomic_store_explicit(&w->next_due, tide_heap_next(&w->timers), memory_order_relaxed);
+}
+
+int tide_worker_timer_add(struct tide_worker *worker, struct tide_timer *timer, int64_t when)
+{
+    assert(tide_on_worker(worker));
+    int failed = tide_heap_add(&worker->timers, timer, when);
+    publish_due(worker);
+    return failed;
+}
+
+void tide_worker_timer_remove(struct tide_worker *worker, struct tide_timer *timer)
+{
+    assert(tide_on_worker(worker));
+    if (!tide_timer_armed(timer))
+        return;
+    tide_heap_remove(&worker->timers, timer);
+    publish_due(worker);
+}
+
+static void fire(struct tide_worker *w, struct tide_timer *timer)
+{
+    struct tide_task *task;
+    switch ((enum tide_timer_kind)timer->kind) {
+    case TIDE_TIMER_WAIT:
+        task = tide_container(timer, struct tide_task, timer);
+        if (tide_wait_expire(task))
+            tide_worker_ready(w, task);
+        break;
+    case TIDE_TIMER_SCOPE: tide_cancel_expired(tide_container(timer, struct tide_cancel, timer)); break;
+    case TIDE_TIMER_GRACE: tide_cancel_grace_over(tide_container(timer, struct tide_task, grace)); break;
+    case TIDE_TIMER_OTHER: break;
+    }
+}
+
+static void fire_due(struct tide_worker *w)
+{
+    struct tide_timer *timer;
+    if (!w->timers.count)
+        return;
+    int64_t now = tide_now_ns();
+    if (tide_heap_next(&w->timers) > now)
+        return;
+    while ((timer = tide_heap_pop_due(&w->timers, now)) != NULL)
+        fire(w, timer);
+    publish_due(w);
+}
+
+/* ---- running ---- */
+
+void tide_worker_ready(struct tide_worker *worker, struct tide_task *task)
+{
+    assert(tide_on_worker(worker));
+    if (task->flags & TIDE_TASK_BURIED) {
+        task->flags |= TIDE_TASK_RISEN;
+        return;
+    }
+    tide_fifo_push(&worker->ready, &task->mail.link);
+    bump(&worker->ready_count, 1);
+}
+
+static void push_cut(struct tide_worker *w, struct tide_task *task)
+{
+    task->cut_at = tide_now_ns();
+    tide_fifo_push(&w->cut, &task->mail.link);
+    bump(&w->cut_count, 1);
+}
+
+static struct tide_task *pop(struct tide_fifo *queue, _Atomic uint32_t *count)
+{
+    struct tide_link *link = tide_fifo_pop(queue);
+    if (!link)
+        return NULL;
+    bump(count, -1);
+    return tide_container(link, struct tide_task, mail.link);
+}
+
+static bool cut_is_due(struct tide_worker *w)
+{
+    if (!w->cut.first)
+        return false;
+    if (!w->ready.first)
+        return true;
+    struct tide_task *oldest = tide_container(w->cut.first, struct tide_task, mail.link);
+    return tide_now_ns() - oldest->cut_at >= cut_patience;
+}
+
+static struct tide_task *pick(struct tide_worker *w)
+{
+    if (cut_is_due(w))
+        return pop(&w->cut, &w->cut_count);
+    return pop(&w->ready, &w->ready_count);
+}
+
+static void run(struct tide_worker *w, struct tide_task *task)
+{
+    struct tide_frame base = {.L = task->L, .outer = NULL, .yieldable = true};
+    int given = lua_status(task->L) == LUA_OK ? lua_gettop(task->L) - 1 : 0, results = 0;
+    w->task = task;
+    w->yielded = TIDE_YIELD_USER;
+    atomic_store_explicit(&w->attention, 0, memory_order_relaxed);
+    atomic_store_explicit(&w->turns, atomic_load_explicit(&w->turns, memory_order_relaxed) + 1, memory_order_relaxed);
+    atomic_store(&w->busy, 1); /* seq_cst: a kick that finds it 0 finds the task's own flag seen below */
+    tide_preempt_enter(w, task->L);
+    if (atomic_load(&task->attention) && task->inner != task->L)
+        tide_preempt_arm(w, task->inner);
+    atomic_store_explicit(&w->frame, &base, memory_order_relaxed);
+    int status = lua_resume(task->L, NULL, given, &results);
+    atomic_store_explicit(&w->frame, NULL, memory_order_relaxed);
+    atomic_store_explicit(&w->busy, 0, memory_order_relaxed);
+    w->task = NULL;
+    if (status != LUA_YIELD) {
+        w->runtime->engine.ended(w, task, status);
+        return;
+    }
+    lua_pop(task->L, results);
+    if (w->yielded != TIDE_YIELD_WAIT) /* a waiting one comes back by mail or timer */
+        push_cut(w, task);
+}
+
+bool tide_worker_can_yield(struct tide_worker *worker)
+{
+    struct tide_frame *frame = atomic_load_explicit(&worker->frame, memory_order_relaxed);
+    return frame && frame->yieldable && lua_isyieldable(frame->L);
+}
+
+/* ---- the loop ---- */
+
+static bool start_one(struct tide_worker *w)
+{
+    struct tide_entry *entry = w->index ? tide_runtime_take(w->runtime, w) : NULL;
+    w->until_shared = SHARED_EVERY;
+    if (!entry)
+        return false;
+    entry->start(entry, w);
+    return true;
+}
+
+/* One step: a task, or a new one started. False: nothing to do. `fresh`: new tasks may be taken. */
+static bool step(struct tide_worker *w, bool fresh)
+{
+    take_mail(w);
+    fire_due(w);
+    if (fresh && w->until_shared-- == 0)
+        start_one(w);
+    struct tide_task *task = pick(w);
+    if (!task)
+        return fresh && start_one(w);
+    run(w, task);
+    return true;
+}
+
+static bool has_news(struct tide_worker *w, bool fresh)
+{
+    return !tide_mailbox_empty(&w->mail) || (fresh && w->index && tide_runtime_may_take(w->runtime, w)) ||
+           atomic_load(&w->runtime->stopping);
+}
+
+static bool spin_for_news(struct tide_worker *w, bool fresh)
+{
+    if (atomic_load_explicit(&w->runtime->awake, memory_order_relaxed) > w->runtime->cpus)
+        return false;
+    int64_t until = tide_now_ns() + spin;
+    do {
+        for (int i = 0; i < 32; i++)
+            if (has_news(w, fresh))
+                return true;
+    } while (tide_now_ns() < until && tide_heap_next(&w->timers) > until);
+    return false;
+}
+
+/* Sleeps until there is mail, an entry to take, or the nearest timer is due. */
+static void idle(struct tide_worker *w, bool fresh)
+{
+    struct tide_runtime *runtime = w->runtime;
+    if (spin_for_news(w, fresh))
+        return;
+    int64_t due = tide_heap_next(&w->timers);
+    if (w->index)
+        atomic_fetch_add(&runtime->idle, 1);
+    atomic_fetch_sub_explicit(&runtime->awake, 1, memory_order_relaxed);
+    atomic_store(&w->parked, TIDE_PARKED_COUNTED); /* before the last look: see tide_worker_post */
+    if (!has_news(w, fresh)) {
+        uint32_t counted = TIDE_PARKED_COUNTED;
+        if (due == TIDE_NEVER && atomic_compare_exchange_strong(&w->parked, &counted, TIDE_PARKED_UNCOUNTED))
+            tide_runtime_active_drop(runtime); /* may find that this was the last, and report */
+        tide_park_wait(&w->park, due);
+    }
+    if (atomic_exchange(&w->parked, TIDE_PARKED_NOT) == TIDE_PARKED_UNCOUNTED)
+        tide_runtime_active_add(runtime); /* a signal woke it, nobody else */
+    atomic_fetch_add_explicit(&runtime->awake, 1, memory_order_relaxed);
+    if (w->index)
+        atomic_fetch_sub(&runtime->idle, 1);
+    tide_clock_busy(runtime);
+}
+
+void tide_worker_loop(struct tide_worker *worker, bool (*done)(void *arg), void *arg)
+{
+    assert(tide_on_worker(worker) && !worker->task);
+    while (!done(arg)) {
+        if (!step(worker, true)) {
+            worker->runtime->engine.tend(worker);
+            if (!done(arg))
+                idle(worker, true);
+        }
+    }
+}
+
+/* ---- waits where Lua cannot yield ---- */
+
+static bool room_for_nest(struct tide_worker *w)
+{
+    char here;
+    return w->depth < MAX_NEST && (!w->stack_floor || &here - w->stack_floor > STACK_RESERVE);
+}
+
+/* New tasks only if no other worker is free: what starts here keeps the buried one waiting. */
+static bool fresh_in_nest(struct tide_worker *w)
+{
+    struct tide_runtime *runtime = w->runtime;
+    return w->index && atomic_load(&runtime->idle) == 0 &&
+           atomic_load(&runtime->started) == (uint32_t)runtime->options.workers;
+}
+
+int tide_worker_nest(struct tide_worker *w, struct tide_strbuf *cycle)
+{
+    struct tide_task *task = w->task, *below = w->buried;
+    struct tide_frame *frame = atomic_load_explicit(&w->frame, memory_order_relaxed);
+    if (!room_for_nest(w))
+        return TIDE_EAGAIN;
+    if (below && tide_graph_bury(below, task, cycle) != 0)
+        return TIDE_EDEADLK;
+    task->flags |= TIDE_TASK_BURIED;
+    w->buried = task;
+    w->depth++;
+    atomic_store_explicit(&w->frame, NULL, memory_order_relaxed);
+    atomic_store_explicit(&w->busy, 0, memory_order_relaxed);
+    w->task = NULL;
+    while (!(task->flags & TIDE_TASK_RISEN)) {
+        bool fresh = fresh_in_nest(w);
+        if (!step(w, fresh) && !(task->flags & TIDE_TASK_RISEN))
+            idle(w, fresh);
+    }
+    w->depth--;
+    w->buried = below;
+    task->flags &= (uint8_t)~(TIDE_TASK_BURIED | TIDE_TASK_RISEN);
+    if (below)
+        tide_graph_bury(below, NULL, NULL);
+    w->task = task;
+    w->yielded = TIDE_YIELD_USER;
+    atomic_store_explicit(&w->turns, atomic_load_explicit(&w->turns, memory_order_relaxed) + 1, memory_order_relaxed);
+    atomic_store(&w->busy, 1);
+    atomic_store_explicit(&w->frame, frame, memory_order_relaxed);
+    return 0;
+}
