@@ -56,10 +56,8 @@ struct tide_cancel *tide_cancel_due(struct tide_task *task)
     if (task->unwinding && (task->flags & TIDE_TASK_GRACE_OVER))
         return task->unwinding;
     for (struct tide_cancel *s = task->scope; s; s = s->outer) {
-        if (task->unwinding && s->opened != task->deliveries)
+        if (task->unwinding && s->opened < task->unwinding->number)
             break; /* from here on outwards the scopes are older than what travels: they wait for its end */
-        if (task->unwinding && s == &task->root)
-            break;
         if (atomic_load(&s->reason) != TIDE_CANCEL_NONE && !s->delivered && s->shield >= task->shield)
             due = s;
     }
@@ -74,7 +72,7 @@ void tide_cancel_deliver(struct tide_cancel *scope)
     scope->delivered = true;
     scope->suspended = task->unwinding;
     task->unwinding = scope;
-    task->deliveries++;
+    scope->number = ++task->deliveries;
     if (!tide_timer_armed(&task->grace)) {
         int64_t end = tide_now_ns() + task->worker->runtime->options.grace_ns;
         if (tide_worker_timer_add(task->worker, &task->grace, end) != 0)

@@ -38,7 +38,8 @@ struct tide_cancel {
     _Atomic uint8_t reason;        /* enum tide_cancel_reason; set once, the first wins */
     bool delivered;                /* its error was raised; owner */
     uint8_t shield;                /* the task's shield depth where it began */
-    uint32_t opened;               /* task->deliveries where it began: opened by a closer if it equals the present one */
+    uint32_t opened;               /* task->deliveries where it began */
+    uint32_t number;               /* task->deliveries when it was delivered: what has a lower one lies on its way out */
     struct tide_cancel *suspended; /* what travelled when this one was delivered, resumed when it has arrived */
 };
 

@@ -207,6 +207,7 @@ static void run(struct tide_worker *w, struct tide_task *task)
 {
     struct tide_frame base = {.L = task->L, .outer = NULL, .yieldable = true};
     int given = lua_status(task->L) == LUA_OK ? lua_gettop(task->L) - 1 : 0, results = 0;
+    *(uintptr_t *)lua_getextraspace(task->L) = (uintptr_t)w; /* unmarked, see bindings/coro.h */
     w->task = task;
     w->yielded = TIDE_YIELD_USER;
     atomic_store_explicit(&w->attention, 0, memory_order_relaxed);
@@ -225,6 +226,7 @@ static void run(struct tide_worker *w, struct tide_task *task)
         return;
     }
     lua_pop(task->L, results);
+    *(uintptr_t *)lua_getextraspace(task->L) |= 1; /* marked: nobody else may resume it */
     if (w->yielded != TIDE_YIELD_WAIT) /* a waiting one comes back by mail or timer */
         push_cut(w, task);
 }
@@ -363,4 +365,15 @@ int tide_worker_nest(struct tide_worker *w, struct tide_strbuf *cycle)
     atomic_store(&w->busy, 1);
     atomic_store_explicit(&w->frame, frame, memory_order_relaxed);
     return 0;
+}
+
+void tide_worker_absorb(struct tide_worker *w)
+{
+    struct tide_task *task = w->task;
+    task->flags |= TIDE_TASK_BURIED;
+    while (!(task->flags & TIDE_TASK_RISEN)) {
+        take_mail(w);
+        fire_due(w);
+    }
+    task->flags &= (uint8_t)~(TIDE_TASK_BURIED | TIDE_TASK_RISEN);
 }

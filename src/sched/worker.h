@@ -113,6 +113,9 @@ void tide_worker_loop(struct tide_worker *worker, bool (*done)(void *arg), void 
  * task buried below waits for this one (`cycle` tells how): then the wait is still open. */
 int tide_worker_nest(struct tide_worker *worker, struct tide_strbuf *cycle);
 
+/* Owner, likewise, where the wait was decided while nest refused: takes the mail, runs nothing, until the task's has come. */
+void tide_worker_absorb(struct tide_worker *worker);
+
 /* Owner: true if a scheduler yield from the running coroutine would pass through the whole chain. */
 bool tide_worker_can_yield(struct tide_worker *worker);
 

@@ -1,0 +1,31 @@
+/* memory.h - the allocator of Lua states: counted, limited over the whole process, with a reserve for the runtime.
+ *
+ * Used by   bindings/state.c.
+ * Threads   a struct tide_memory belongs to its state's thread; the common budget is one atomic number, drawn in blocks.
+ * Reserve   while `reserve` is set an allocation may go past the limit: set around what the runtime must be able to do to
+ *           fail a task in good order.
+ */
+#ifndef TIDE_BINDINGS_MEMORY_H
+#define TIDE_BINDINGS_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct tide_memory {
+    size_t used;      /* bytes that the state holds */
+    size_t drawn;     /* bytes taken from the common budget, >= used unless the reserve is in use */
+    bool reserve;
+    bool failed;      /* an allocation was refused since this was last cleared */
+};
+
+/* Process start: the budget of all states together, in bytes; 0: nine tenths of what machine, cgroup and ulimit allow. */
+void tide_memory_set_limit(size_t bytes);
+size_t tide_memory_limit(void);
+
+/* A lua_Alloc; `ud` is the struct tide_memory. */
+void *tide_memory_alloc(void *ud, void *block, size_t old_size, size_t new_size);
+
+/* The state was closed: gives back what it had drawn. */
+void tide_memory_fini(struct tide_memory *memory);
+
+#endif
