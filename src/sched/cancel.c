@@ -31,11 +31,22 @@ static void arrived(struct tide_task *task, struct tide_cancel *scope)
 void tide_cancel_close(struct tide_cancel *scope)
 {
     struct tide_task *task = scope->task;
-    assert(task->scope == scope && scope->outer);
+    struct tide_cancel **link;
+    if (!task)
+        return;
     tide_worker_timer_remove(task->worker, &scope->timer);
-    task->scope = scope->outer;
+    for (link = &task->scope; *link != scope; link = &(*link)->outer) /* a foreign coroutine may have ended out of order */
+        assert(*link);
+    *link = scope->outer;
     if (task->unwinding == scope)
         arrived(task, scope);
+    scope->task = NULL;
+}
+
+void tide_cancel_close_all(struct tide_task *task)
+{
+    while (task->scope != &task->root)
+        tide_cancel_close(task->scope);
 }
 
 bool tide_cancel_request(struct tide_cancel *scope, enum tide_cancel_reason reason)

@@ -40,6 +40,7 @@ struct tide_cancel {
     uint8_t shield;                /* the task's shield depth where it began */
     uint32_t opened;               /* task->deliveries where it began */
     uint32_t number;               /* task->deliveries when it was delivered: what has a lower one lies on its way out */
+    const void *home;              /* bindings: the coroutine whose stack has its frame */
     struct tide_cancel *suspended; /* what travelled when this one was delivered, resumed when it has arrived */
 };
 
@@ -47,8 +48,12 @@ struct tide_cancel {
  * 0 or TIDE_ENOMEM (nothing was opened). */
 int tide_cancel_open(struct tide_cancel *scope, struct tide_task *task, int64_t deadline);
 
-/* Owner: closes the innermost scope, which must be `scope`; if its error was travelling it has arrived. */
+/* Owner: closes a scope, in general the innermost; if its error was travelling it has arrived. One that is closed already, or
+ * whose task has ended, stays so. */
 void tide_cancel_close(struct tide_cancel *scope);
+
+/* Owner: the task has ended; closes what it left open. */
+void tide_cancel_close_all(struct tide_task *task);
 
 /* Any thread (see above): asks. False if the scope was cancelled before. */
 bool tide_cancel_request(struct tide_cancel *scope, enum tide_cancel_reason reason);

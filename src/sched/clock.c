@@ -1,14 +1,15 @@
 #include "sched/clock.h"
 
+#include "base/alloc.h"
 #include "base/error.h"
 #include "base/thread.h"
 #include "base/time.h"
 #include "sched/preempt.h"
 #include "sched/runtime.h"
+#include "sched/signals.h"
 
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 enum {
@@ -80,7 +81,13 @@ static bool all_parked(struct tide_runtime *runtime)
 
 static void pass_signals(struct tide_runtime *runtime)
 {
-    if (atomic_load(&runtime->signals) == 0 || atomic_exchange(&runtime->signal_posted, 1) != 0)
+    uint64_t pending = atomic_load(&runtime->signals);
+    if (pending & tide_signals_fatal() && atomic_load(&runtime->grace_until) == TIDE_NEVER) {
+        /* counted from here, not from where main sees it: main may sit in a C call */
+        atomic_store(&runtime->exit_code, 128 + __builtin_ctzll(pending & tide_signals_fatal()) + 1);
+        atomic_store(&runtime->grace_until, tide_now_ns() + runtime->options.grace_ns);
+    }
+    if (pending == 0 || atomic_exchange(&runtime->signal_posted, 1) != 0)
         return;
     tide_worker_post(runtime->workers[0], &runtime->signal_mail);
 }
@@ -131,8 +138,7 @@ static int64_t look_at_all(struct tide_runtime *runtime, struct view *views, int
 static void *clock_main(void *arg)
 {
     struct tide_runtime *runtime = arg;
-    struct view views[1 + runtime->options.workers];
-    memset(views, 0, sizeof views);
+    struct view *views = runtime->clock_views;
     while (!atomic_load(&runtime->clock_ends)) {
         int64_t now = tide_now_ns();
         pass_signals(runtime);
@@ -150,9 +156,13 @@ static void *clock_main(void *arg)
 
 int tide_clock_start(struct tide_runtime *runtime)
 {
-    size_t stack = STACK + (size_t)runtime->options.workers * sizeof(struct view);
-    int failed = tide_thread_start(&runtime->clock_thread, stack, "clock", clock_main, runtime);
+    runtime->clock_views = tide_calloc((size_t)runtime->options.workers + 1, sizeof(struct view));
+    if (!runtime->clock_views)
+        return TIDE_ENOMEM;
+    int failed = tide_thread_start(&runtime->clock_thread, STACK, "clock", clock_main, runtime);
     runtime->clock_started = failed == 0;
+    if (failed)
+        tide_free(runtime->clock_views);
     return failed;
 }
 
@@ -163,6 +173,7 @@ void tide_clock_stop(struct tide_runtime *runtime)
     atomic_store(&runtime->clock_ends, 1);
     tide_clock_wake(runtime);
     pthread_join(runtime->clock_thread, NULL);
+    tide_free(runtime->clock_views);
     runtime->clock_started = false;
 }
 

@@ -269,6 +269,27 @@ int tide_runtime_init(struct tide_runtime *runtime, const struct tide_runtime_op
     return 0;
 }
 
+static void deliver_shutdown(struct tide_mail *mail, struct tide_worker *worker)
+{
+    (void)mail;
+    tide_list_each (link, &worker->live)
+        tide_cancel_request(&tide_container(link, struct tide_task, live)->root, TIDE_CANCEL_SHUTDOWN);
+}
+
+void tide_runtime_shutdown(struct tide_runtime *runtime, int code)
+{
+    if (atomic_exchange(&runtime->closing, 1))
+        return;
+    int64_t never = TIDE_NEVER;
+    atomic_store(&runtime->exit_code, code);
+    atomic_compare_exchange_strong(&runtime->grace_until, &never, tide_now_ns() + runtime->options.grace_ns);
+    tide_clock_wake(runtime);
+    for (uint32_t i = 0; i <= atomic_load(&runtime->started); i++) {
+        runtime->workers[i]->shutdown.deliver = deliver_shutdown;
+        tide_worker_post(runtime->workers[i], &runtime->workers[i]->shutdown);
+    }
+}
+
 void tide_runtime_stop_workers(struct tide_runtime *runtime)
 {
     atomic_store(&runtime->stopping, 1);

@@ -83,6 +83,7 @@ struct tide_runtime {
     bool clock_started;
     struct tide_park clock_park;
     _Atomic uint32_t clock_ends;
+    void *clock_views;                   /* the clock's, as is */
     bool timed_out;                      /* the clock's */
 };
 
@@ -92,6 +93,10 @@ struct tide_runtime *tide_runtime_get(void);
 /* Makes main the calling thread's worker and starts the clock. 0, TIDE_ENOMEM or TIDE_ETHREAD. */
 int tide_runtime_init(struct tide_runtime *runtime, const struct tide_runtime_options *options,
                       const struct tide_engine *engine);
+
+/* Any worker: begins the end of the run: nothing new starts, every task is cancelled, the grace begins; after it the clock ends
+ * the process with `code`. The first call counts. */
+void tide_runtime_shutdown(struct tide_runtime *runtime, int code);
 
 /* Main: has every worker end once it has no task, and joins them. */
 void tide_runtime_stop_workers(struct tide_runtime *runtime);

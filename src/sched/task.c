@@ -43,6 +43,7 @@ void tide_task_free(struct tide_task *task)
     struct tide_worker *worker = task->worker;
     assert(tide_on_worker(worker));
     assert(tide_wait_state(atomic_load(&task->wait)) == TIDE_WAIT_IDLE && !tide_list_linked(&task->waiter.link));
+    tide_cancel_close_all(task);
     tide_worker_timer_remove(worker, &task->timer);
     tide_worker_timer_remove(worker, &task->grace);
     if (task->edge.class || task->above)

@@ -66,7 +66,8 @@ struct tide_task {
     struct tide_list live;          /* in worker->live */
     struct tide_edge edge;          /* under the graph's lock */
     struct tide_task *above;        /* under the graph's lock: this one is buried on its C stack under that one */
-    struct tide_object *work;       /* what it completes (a future, a callback); belongs to bindings */
+    const void *kind;               /* bindings: what sort of call it runs, */
+    void *work;                     /* and which */
     const char *(*name)(struct tide_task *); /* for reports; NULL: "main" or "task" */
     void (*on_block)(struct tide_task *);    /* told once before the task's next wait that blocks; NULL: nobody */
     int32_t slot;                   /* anchor of the coroutine in its state */

@@ -78,6 +78,7 @@ struct tide_worker {
     _Atomic int64_t next_due;        /* nearest timer */
 
     /* any thread */
+    struct tide_mail shutdown;       /* posted once, when the run is shut down */
     struct tide_mailbox mail;
     struct tide_park park;
     _Atomic uint32_t parked;         /* enum tide_parked */

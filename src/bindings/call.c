@@ -1,0 +1,220 @@
+#include "bindings/call.h"
+
+#include "base/alloc.h"
+#include "bindings/program.h"
+#include "bindings/protect.h"
+#include "transport/captures.h"
+#include "transport/env.h"
+#include "transport/pack.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* ---- tasks of any sort ---- */
+
+struct tide_task *tide_call_local(struct tide_state *state, const struct tide_local_call *call, void *subject)
+{
+    int slot = 0;
+    lua_State *co = tide_state_coroutine(state, &slot);
+    if (!co)
+        return NULL;
+    struct tide_task *task = tide_task_new(state->worker, co);
+    if (!task) {
+        tide_state_release(state, co, slot, true);
+        return NULL;
+    }
+    task->slot = slot;
+    task->kind = call;
+    task->work = subject;
+    task->name = call->name;
+    lua_pushcfunction(co, call->run); /* neither push allocates: the stack of a fresh coroutine has room */
+    lua_pushlightuserdata(co, subject);
+    tide_worker_ready(state->worker, task);
+    return task;
+}
+
+void tide_call_ended(struct tide_worker *worker, struct tide_task *task, int status)
+{
+    struct tide_state *state = worker->state;
+    const struct tide_local_call *call = task->kind;
+    lua_State *co = task->L;
+    int slot = task->slot;
+    if (status == LUA_ERRMEM || state->memory.failed)
+        state->wants_collection = true;
+    state->memory.failed = false;
+    if (call->ended)
+        call->ended(task, task->work, status);
+    tide_task_free(task);
+    /* after an error in a hook a coroutine is never hooked again, so one that ended by an error is not used twice */
+    tide_state_release(state, co, slot, status == LUA_OK);
+    if (state->wants_collection || state->lost)
+        tide_state_tend(worker);
+}
+
+int tide_call_traceback(lua_State *L)
+{
+    struct tide_state *state = tide_state_of(L);
+    if (tide_cancel_is(L, 1))
+        return 1;
+    luaL_traceback(L, L, NULL, 1);
+    tide_strbuf_clear(&state->trace);
+    size_t size;
+    const char *text = lua_tolstring(L, -1, &size);
+    tide_strbuf_append(&state->trace, text, size);
+    lua_settop(L, 1);
+    return 1;
+}
+
+/* ---- a future's call ----
+ * Stack of its base frame: 1 the future (light), 2 the message handler, 3 the function, kept for the look at its captures,
+ * then the function again and its arguments, and later the results. */
+
+enum { AT_FUTURE = 1, AT_HANDLER, AT_FUNCTION };
+
+/* What pack made, or where that was refused the reason, as an error. */
+static struct tide_message *pack_error(lua_State *L)
+{
+    struct tide_parcel *parcel = NULL;
+    int top = lua_gettop(L);
+    if (tide_pack_try(L, top, 1, &parcel) != 0) {
+        /* an error that cannot travel arrives as its text */
+        lua_settop(L, top);
+        luaL_tolstring(L, top, NULL);
+        parcel = tide_pack(L, top + 1, 1);
+    }
+    return &parcel->base;
+}
+
+static void fail(lua_State *L, struct tide_future *future)
+{
+    struct tide_state *state = tide_state_of(L);
+    bool reserve = state->memory.reserve;
+    state->memory.reserve = true;
+    struct tide_message *error = pack_error(L);
+    state->memory.reserve = reserve;
+    tide_future_finish(future, TIDE_FUTURE_FAILED, error, tide_strbuf_detach(&state->trace));
+}
+
+/* The task's captures that it changed are its own copies: says so once for each function, or fails under --strict. True: it
+ * failed, the reason is on top. */
+static bool captures_changed(lua_State *L, struct tide_future *future)
+{
+    struct tide_code *code = (struct tide_code *)(void *)future->code;
+    if (!code->watched || !tide_captures_check(L, AT_FUNCTION, code))
+        return false;
+    if (tide_program_strict())
+        return true;
+    tide_program_warn(L, -1);
+    lua_pop(L, 1);
+    return false;
+}
+
+static int finish(lua_State *L, int status, lua_KContext context)
+{
+    struct tide_future *future = lua_touserdata(L, AT_FUTURE);
+    struct tide_task *task = tide_task_of(L);
+    struct tide_parcel *parcel = NULL;
+    (void)context;
+    if (task->unwinding == &task->root) {
+        /* closers may have replaced the error; the cancellation is what ended it */
+        tide_future_finish(future, TIDE_FUTURE_CANCELLED, NULL, NULL);
+        return 0;
+    }
+    if (status != LUA_OK && status != LUA_YIELD) {
+        if (status == LUA_ERRMEM)
+            tide_state_of(L)->memory.failed = true;
+        fail(L, future);
+        return 0;
+    }
+    int count = lua_gettop(L) - AT_FUNCTION;
+    tide_strbuf_clear(&tide_state_of(L)->trace);
+    if (tide_pack_try(L, AT_FUNCTION + 1, count, &parcel) != 0 || captures_changed(L, future)) {
+        if (parcel)
+            tide_message_unref(&parcel->base);
+        fail(L, future);
+        return 0;
+    }
+    tide_future_finish(future, TIDE_FUTURE_DONE, &parcel->base, NULL);
+    return 0;
+}
+
+static int run(lua_State *L)
+{
+    struct tide_future *future = lua_touserdata(L, 1);
+    struct tide_message *call = tide_future_take_call(future);
+    lua_pushcfunction(L, tide_call_traceback);
+    tide_unpack_function(L, (struct tide_code *)(void *)future->code);
+    if (((struct tide_code *)(void *)future->code)->sets_globals) {
+        tide_env_of(L, AT_FUNCTION);
+        if (lua_istable(L, -1))
+            tide_state_set_environment(L);
+        else
+            lua_pop(L, 1);
+    }
+    lua_pushvalue(L, AT_FUNCTION);
+    int count = call ? tide_unpack(L, (struct tide_parcel *)(void *)call) : 0;
+    tide_message_unref(call);
+    int status = lua_pcallk(L, count, LUA_MULTRET, AT_HANDLER, 0, finish);
+    return finish(L, status, 0);
+}
+
+/* An error that run itself let escape: decoding, or memory short even for the failure. */
+static int fail_late(lua_State *L)
+{
+    struct tide_task *task = lua_touserdata(L, 1);
+    lua_xmove(task->L, L, 1);
+    struct tide_message *error = pack_error(L);
+    tide_future_finish(task->work, TIDE_FUTURE_FAILED, error, NULL);
+    return 0;
+}
+
+static void ended(struct tide_task *task, void *subject, int status)
+{
+    struct tide_future *future = subject;
+    struct tide_state *state = task->worker->state;
+    if (status != LUA_OK && !tide_future_done(future) && tide_state_protect(state, fail_late, task) != LUA_OK) {
+        lua_pop(state->L, 1);
+        if (!tide_future_done(future))
+            tide_future_finish(future, TIDE_FUTURE_FAILED, NULL, tide_strdup("not enough memory"));
+    }
+    tide_future_unref(future);
+}
+
+static const char *name_of(struct tide_task *task)
+{
+    struct tide_future *future = task->work;
+    return future->name;
+}
+
+static int do_nothing(lua_State *L)
+{
+    (void)L;
+    return 0;
+}
+
+static const struct tide_local_call nothing = {do_nothing, NULL, NULL};
+
+static const struct tide_local_call future_call = {run, ended, name_of};
+
+void tide_call_start(struct tide_entry *entry, struct tide_worker *worker)
+{
+    struct tide_future *future = tide_container(entry, struct tide_future, entry);
+    struct tide_state *state = worker->state;
+    struct tide_task *task = NULL;
+    if (!tide_future_done(future))
+        task = tide_call_local(state, &future_call, future);
+    if (!task) {
+        tide_future_drop(future, TIDE_FUTURE_FAILED, tide_strdup("not enough memory to start the task"));
+        tide_future_unref(future);
+        return;
+    }
+    if (tide_future_begin(future, task) != 0) {
+        /* cancelled between the look and here: the task is in the queue, and ends at once */
+        task->kind = &nothing;
+        task->name = NULL;
+        lua_settop(task->L, 0);
+        lua_pushcfunction(task->L, do_nothing);
+        lua_pushlightuserdata(task->L, NULL);
+        tide_future_unref(future);
+    }
+}

@@ -1,0 +1,34 @@
+/* callback.h - a function of the script that something makes run later, in the state that it was made in, uncopied.
+ *
+ * Used by   onsignal.c, future.c (on_done).
+ * Threads   made on its home worker; fired from any thread; runs and dies at home.
+ * Rule      it is posted to its home's mailbox when fired, and runs there as a task of its own. A failure is reported on stderr
+ *           and makes the exit code 1.
+ */
+#ifndef TIDE_BINDINGS_CALLBACK_H
+#define TIDE_BINDINGS_CALLBACK_H
+
+#include "base/object.h"
+#include "bindings/state.h"
+
+struct tide_callback {
+    struct tide_mail mail;
+    struct tide_worker *home;
+    int function;                 /* in home's registry */
+    struct tide_object *argument; /* a handle to call it with, counted; or NULL and */
+    const char *text;             /* a static text to call it with, or NULL */
+    bool again;                   /* stays after it ran */
+    _Atomic uint32_t posted;      /* firings not yet run */
+    const char *what;             /* "callback of a future", for reports */
+};
+
+/* in: the function on top, popped. Raises on lack of memory. */
+struct tide_callback *tide_callback_new(lua_State *L, const char *what);
+
+/* Any thread: has it run once more. `argument`: one reference, taken over. */
+void tide_callback_fire(struct tide_callback *callback, struct tide_object *argument);
+
+/* Home: frees one that is not posted. */
+void tide_callback_free(struct tide_callback *callback);
+
+#endif

@@ -1,0 +1,17 @@
+/* hooks.h - debug.sethook and debug.gethook that show only the script's own hook.
+ *
+ * Lua has one hook a coroutine, and the scheduler needs it at times (sched/preempt.h). So the script's hook is kept in a table
+ * of the registry, coroutine -> {function, mask, count}, and put back whenever the scheduler took its own off.
+ */
+#ifndef TIDE_BINDINGS_HOOKS_H
+#define TIDE_BINDINGS_HOOKS_H
+
+#include <lua.h>
+
+/* Replaces both in the debug library. In: -. Out: -. */
+void tide_hooks_open(lua_State *L);
+
+/* Puts the script's hook for L, if it has one, back in place. Called inside a hook of ours. */
+void tide_hooks_restore(lua_State *L);
+
+#endif

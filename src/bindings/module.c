@@ -1,0 +1,21 @@
+#include "bindings/module.h"
+
+#include "bindings/onsignal.h"
+#include "bindings/version.h"
+
+int tide_open_core(lua_State *L)
+{
+    lua_newtable(L);
+    lua_pushstring(L, tide_version());
+    lua_setfield(L, -2, "version");
+    lua_pushcfunction(L, tide_onsignal);
+    lua_setfield(L, -2, "on_signal");
+    tide_open_time(L);
+    tide_open_event(L);
+    tide_open_counter(L);
+    tide_open_future(L);
+    tide_open_executor(L);
+    tide_open_map(L);
+    tide_open_scope(L);
+    return 1;
+}

@@ -1,0 +1,21 @@
+/* module.h - the module `tidemill.core`: what of `require "tidemill"` is written in C. lua/tidemill/init.lua puts the rest on it.
+ *
+ * Each part adds its functions to the table on top, and registers its classes. In: table. Out: table.
+ */
+#ifndef TIDE_BINDINGS_MODULE_H
+#define TIDE_BINDINGS_MODULE_H
+
+#include <lua.h>
+
+void tide_open_time(lua_State *L);
+void tide_open_event(lua_State *L);
+void tide_open_counter(lua_State *L);
+void tide_open_future(lua_State *L);
+void tide_open_executor(lua_State *L);
+void tide_open_map(lua_State *L);
+void tide_open_scope(lua_State *L);
+
+/* luaopen_tidemill_core */
+int tide_open_core(lua_State *L);
+
+#endif
