@@ -21,7 +21,8 @@ int tide_bind_new(lua_State *L, struct tide_object *object)
 {
     if (!object)
         return luaL_error(L, "not enough memory");
-    tide_handle_adopt(L, object);
+    tide_handle_new(L, object);
+    tide_object_unref(object); /* the handle has its own */
     return 1;
 }
 

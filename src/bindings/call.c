@@ -1,8 +1,10 @@
 #include "bindings/call.h"
 
 #include "base/alloc.h"
+#include "bindings/initializer.h"
 #include "bindings/program.h"
 #include "bindings/protect.h"
+#include "bindings/require.h"
 #include "transport/captures.h"
 #include "transport/env.h"
 #include "transport/pack.h"
@@ -51,16 +53,38 @@ void tide_call_ended(struct tide_worker *worker, struct tide_task *task, int sta
         tide_state_tend(worker);
 }
 
+/* ---- tracebacks ---- */
+
+static const char remote_key; /* registry: the error that state->remote belongs to */
+
+void tide_call_remote_trace(lua_State *L, struct tide_future *future)
+{
+    struct tide_state *state = tide_state_of(L);
+    if (!future->error)
+        return;
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &remote_key);
+    if (!lua_rawequal(L, -1, -2)) {
+        tide_strbuf_clear(&state->remote);
+        lua_pushvalue(L, -2);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, &remote_key);
+    }
+    lua_pop(L, 1);
+    tide_strbuf_printf(&state->remote, "\nin task '%s': %s", future->name ? future->name : "?", future->error);
+}
+
 int tide_call_traceback(lua_State *L)
 {
     struct tide_state *state = tide_state_of(L);
+    tide_strbuf_clear(&state->trace);
     if (tide_cancel_is(L, 1))
         return 1;
     luaL_traceback(L, L, NULL, 1);
-    tide_strbuf_clear(&state->trace);
     size_t size;
     const char *text = lua_tolstring(L, -1, &size);
     tide_strbuf_append(&state->trace, text, size);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &remote_key);
+    if (state->remote.size && lua_rawequal(L, 1, -1))
+        tide_strbuf_append(&state->trace, state->remote.data, state->remote.size);
     lua_settop(L, 1);
     return 1;
 }
@@ -71,12 +95,11 @@ int tide_call_traceback(lua_State *L)
 
 enum { AT_FUTURE = 1, AT_HANDLER, AT_FUNCTION };
 
-/* What pack made, or where that was refused the reason, as an error. */
-static struct tide_message *pack_error(lua_State *L)
+struct tide_message *tide_call_pack_error(lua_State *L)
 {
     struct tide_parcel *parcel = NULL;
     int top = lua_gettop(L);
-    if (tide_pack_try(L, top, 1, &parcel) != 0) {
+    if (tide_pack_values(L, top, 1, "error", &parcel) != 0) {
         /* an error that cannot travel arrives as its text */
         lua_settop(L, top);
         luaL_tolstring(L, top, NULL);
@@ -88,10 +111,8 @@ static struct tide_message *pack_error(lua_State *L)
 static void fail(lua_State *L, struct tide_future *future)
 {
     struct tide_state *state = tide_state_of(L);
-    bool reserve = state->memory.reserve;
-    state->memory.reserve = true;
-    struct tide_message *error = pack_error(L);
-    state->memory.reserve = reserve;
+    state->memory.reserve = true; /* until the task has ended */
+    struct tide_message *error = tide_call_pack_error(L);
     tide_future_finish(future, TIDE_FUTURE_FAILED, error, tide_strbuf_detach(&state->trace));
 }
 
@@ -128,7 +149,7 @@ static int finish(lua_State *L, int status, lua_KContext context)
     }
     int count = lua_gettop(L) - AT_FUNCTION;
     tide_strbuf_clear(&tide_state_of(L)->trace);
-    if (tide_pack_try(L, AT_FUNCTION + 1, count, &parcel) != 0 || captures_changed(L, future)) {
+    if (tide_pack_values(L, AT_FUNCTION + 1, count, "result", &parcel) != 0 || captures_changed(L, future)) {
         if (parcel)
             tide_message_unref(&parcel->base);
         fail(L, future);
@@ -138,19 +159,29 @@ static int finish(lua_State *L, int status, lua_KContext context)
     return 0;
 }
 
+void tide_call_function(lua_State *L, struct tide_future *future)
+{
+    struct tide_code *code = (struct tide_code *)(void *)future->code;
+    tide_require_follow(L);
+    tide_unpack_function(L, code);
+    if (!code->sets_globals)
+        return;
+    tide_env_of(L, -1); /* what it loads sees the same globals */
+    if (lua_istable(L, -1))
+        tide_state_set_environment(L);
+    else
+        lua_pop(L, 1);
+}
+
 static int run(lua_State *L)
 {
-    struct tide_future *future = lua_touserdata(L, 1);
+    struct tide_future *future = lua_touserdata(L, AT_FUTURE);
+    int result = 0;
+    if (!tide_initializer_ready(L, future, run, &result))
+        return result;
     struct tide_message *call = tide_future_take_call(future);
     lua_pushcfunction(L, tide_call_traceback);
-    tide_unpack_function(L, (struct tide_code *)(void *)future->code);
-    if (((struct tide_code *)(void *)future->code)->sets_globals) {
-        tide_env_of(L, AT_FUNCTION);
-        if (lua_istable(L, -1))
-            tide_state_set_environment(L);
-        else
-            lua_pop(L, 1);
-    }
+    tide_call_function(L, future);
     lua_pushvalue(L, AT_FUNCTION);
     int count = call ? tide_unpack(L, (struct tide_parcel *)(void *)call) : 0;
     tide_message_unref(call);
@@ -158,32 +189,48 @@ static int run(lua_State *L)
     return finish(L, status, 0);
 }
 
-/* An error that run itself let escape: decoding, or memory short even for the failure. */
+/* An error that a base function itself let escape: decoding, or memory short even for the failure. */
 static int fail_late(lua_State *L)
 {
     struct tide_task *task = lua_touserdata(L, 1);
+    const struct tide_call_sort *sort = task->kind;
     lua_xmove(task->L, L, 1);
-    struct tide_message *error = pack_error(L);
-    tide_future_finish(task->work, TIDE_FUTURE_FAILED, error, NULL);
+    struct tide_message *error = tide_call_pack_error(L);
+    sort->fail(task->work, error, NULL);
     return 0;
 }
 
-static void ended(struct tide_task *task, void *subject, int status)
+void tide_call_future_ended(struct tide_task *task, void *subject, int status)
 {
     struct tide_future *future = subject;
     struct tide_state *state = task->worker->state;
+    const struct tide_call_sort *sort = task->kind;
+    state->memory.reserve = false;
     if (status != LUA_OK && !tide_future_done(future) && tide_state_protect(state, fail_late, task) != LUA_OK) {
         lua_pop(state->L, 1);
         if (!tide_future_done(future))
-            tide_future_finish(future, TIDE_FUTURE_FAILED, NULL, tide_strdup("not enough memory"));
+            sort->fail(future, NULL, tide_strdup("not enough memory"));
     }
     tide_future_unref(future);
 }
 
-static const char *name_of(struct tide_task *task)
+const char *tide_call_future_name(struct tide_task *task)
 {
     struct tide_future *future = task->work;
     return future->name;
+}
+
+static void fail_plain(struct tide_future *future, struct tide_message *error, char *text)
+{
+    tide_future_finish(future, TIDE_FUTURE_FAILED, error, text);
+}
+
+static const struct tide_call_sort plain = {{run, tide_call_future_ended, tide_call_future_name}, fail_plain};
+
+struct tide_future *tide_call_future(struct tide_task *task)
+{
+    const struct tide_local_call *call = task->kind;
+    return call->ended == tide_call_future_ended ? task->work : NULL;
 }
 
 static int do_nothing(lua_State *L)
@@ -194,15 +241,14 @@ static int do_nothing(lua_State *L)
 
 static const struct tide_local_call nothing = {do_nothing, NULL, NULL};
 
-static const struct tide_local_call future_call = {run, ended, name_of};
-
-void tide_call_start(struct tide_entry *entry, struct tide_worker *worker)
+void tide_call_start_sort(struct tide_entry *entry, struct tide_worker *worker, const struct tide_call_sort *sort)
 {
     struct tide_future *future = tide_container(entry, struct tide_future, entry);
-    struct tide_state *state = worker->state;
     struct tide_task *task = NULL;
+    if (tide_program_closing())
+        tide_future_drop(future, TIDE_FUTURE_CANCELLED, NULL);
     if (!tide_future_done(future))
-        task = tide_call_local(state, &future_call, future);
+        task = tide_call_local(worker->state, &sort->local, future);
     if (!task) {
         tide_future_drop(future, TIDE_FUTURE_FAILED, tide_strdup("not enough memory to start the task"));
         tide_future_unref(future);
@@ -217,4 +263,9 @@ void tide_call_start(struct tide_entry *entry, struct tide_worker *worker)
         lua_pushlightuserdata(task->L, NULL);
         tide_future_unref(future);
     }
+}
+
+void tide_call_start(struct tide_entry *entry, struct tide_worker *worker)
+{
+    tide_call_start_sort(entry, worker, &plain);
 }

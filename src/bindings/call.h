@@ -24,6 +24,30 @@ struct tide_local_call {
 /* Between two tasks, or inside one: queues a task of this state. NULL: out of memory. */
 struct tide_task *tide_call_local(struct tide_state *state, const struct tide_local_call *call, void *subject);
 
+/* How the call of a future is made: `local.ended` and `local.name` are the two below, and `fail` completes it where the base
+ * function could not. It takes both messages. */
+struct tide_call_sort {
+    struct tide_local_call local; /* first */
+    void (*fail)(struct tide_future *future, struct tide_message *error, char *text);
+};
+void tide_call_future_ended(struct tide_task *task, void *subject, int status);
+const char *tide_call_future_name(struct tide_task *task);
+
+/* As tide_call_start, for a sort of future that is not called plainly (map.c). */
+void tide_call_start_sort(struct tide_entry *entry, struct tide_worker *worker, const struct tide_call_sort *sort);
+
+/* The future that a task runs, NULL if it runs something else. */
+struct tide_future *tide_call_future(struct tide_task *task);
+
+/* Inside the task: pushes the function of its future. May wait, where a module has to be loaded. */
+void tide_call_function(lua_State *L, struct tide_future *future);
+
+/* In the state where an error caught by the base frame is on top: packs it, or its text where it cannot travel. */
+struct tide_message *tide_call_pack_error(lua_State *L);
+
+/* The error on top is about to be raised for a future that failed elsewhere: its traceback rides along in reports. */
+void tide_call_remote_trace(lua_State *L, struct tide_future *future);
+
 /* engine.ended */
 void tide_call_ended(struct tide_worker *worker, struct tide_task *task, int status);
 

@@ -64,6 +64,13 @@ static void post(struct tide_callback *c)
     tide_worker_post(c->home, &c->mail);
 }
 
+/* One firing of a callback that stays is done with: the next, or its end. */
+static void settle(struct tide_callback *c)
+{
+    if (atomic_fetch_sub(&c->posted, 1) > 1)
+        post(c);
+}
+
 static void ended(struct tide_task *task, void *subject, int status)
 {
     struct tide_callback *c = subject;
@@ -74,8 +81,8 @@ static void ended(struct tide_task *task, void *subject, int status)
     if (!c->again) {
         tide_callback_free(c);
         tide_runtime_release(task->worker->runtime);
-    } else if (atomic_fetch_sub(&c->posted, 1) > 1) {
-        post(c); /* it was fired again while it ran */
+    } else {
+        settle(c);
     }
 }
 
@@ -90,6 +97,10 @@ static const struct tide_local_call callback_call = {run, ended, name_of};
 static void deliver(struct tide_mail *mail, struct tide_worker *worker)
 {
     struct tide_callback *c = tide_container(mail, struct tide_callback, mail);
+    if (atomic_load(&c->retired)) {
+        tide_callback_free(c);
+        return;
+    }
     if (tide_call_local(worker->state, &callback_call, c))
         return;
     tide_program_failed();
@@ -97,7 +108,22 @@ static void deliver(struct tide_mail *mail, struct tide_worker *worker)
     if (!c->again) {
         tide_callback_free(c);
         tide_runtime_release(worker->runtime);
+    } else {
+        settle(c);
     }
+}
+
+void tide_callback_retire(struct tide_callback *callback)
+{
+    atomic_store(&callback->retired, 1);
+    callback->mail.deliver = deliver;
+    if (atomic_fetch_add(&callback->posted, 1) == 0)
+        post(callback);
+}
+
+void tide_callback_abandon(struct tide_callback *callback)
+{
+    tide_free(callback); /* its function goes with its state */
 }
 
 void tide_callback_fire(struct tide_callback *callback, struct tide_object *argument)

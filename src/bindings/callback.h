@@ -18,7 +18,8 @@ struct tide_callback {
     struct tide_object *argument; /* a handle to call it with, counted; or NULL and */
     const char *text;             /* a static text to call it with, or NULL */
     bool again;                   /* stays after it ran */
-    _Atomic uint32_t posted;      /* firings not yet run */
+    _Atomic uint32_t posted;      /* firings not yet run, and the retirement */
+    _Atomic uint32_t retired;
     const char *what;             /* "callback of a future", for reports */
 };
 
@@ -27,6 +28,12 @@ struct tide_callback *tide_callback_new(lua_State *L, const char *what);
 
 /* Any thread: has it run once more. `argument`: one reference, taken over. */
 void tide_callback_fire(struct tide_callback *callback, struct tide_object *argument);
+
+/* Any thread: one of those that stay is not fired again; it goes, at home, once what was fired has run. */
+void tide_callback_retire(struct tide_callback *callback);
+
+/* Main, when no task is left and the states are about to close: frees one that stays. */
+void tide_callback_abandon(struct tide_callback *callback);
 
 /* Home: frees one that is not posted. */
 void tide_callback_free(struct tide_callback *callback);

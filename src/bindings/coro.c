@@ -203,6 +203,10 @@ static int yield(lua_State *L)
 {
     if (is_base(L))
         return luaL_error(L, "attempt to yield from outside a coroutine");
+    struct tide_task *task = tide_task_of(L);
+    for (struct tide_cancel *s = task ? task->scope : NULL; s && s->outer; s = s->outer)
+        if (s->home == L)
+            return luaL_error(L, "attempt to yield out of tm.timeout, tm.shield or tm.scope; yield outside of it");
     return lua_yield(L, lua_gettop(L));
 }
 

@@ -11,6 +11,7 @@ void tide_open_time(lua_State *L);
 void tide_open_event(lua_State *L);
 void tide_open_counter(lua_State *L);
 void tide_open_future(lua_State *L);
+void tide_open_watch(lua_State *L);
 void tide_open_executor(lua_State *L);
 void tide_open_map(lua_State *L);
 void tide_open_scope(lua_State *L);

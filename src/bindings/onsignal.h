@@ -8,8 +8,8 @@
 #include <lua.h>
 #include <stdint.h>
 
-/* tm.on_signal(name, fn): fn(name) runs in this state each time the signal arrives; nil takes it back. While one is registered
- * the program waits for it. */
+/* tm.on_signal(name, fn): fn(name) runs in this state each time the signal arrives; nil takes it back. A registered
+ * handler does not keep the program alive, but while there is one a wait for ever is no deadlock. */
 int tide_onsignal(lua_State *L);
 
 /* Main: has the functions for these signals run. */

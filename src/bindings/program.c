@@ -269,7 +269,7 @@ static void handle_signals(struct tide_runtime *runtime, uint64_t pending)
     tide_onsignal_dispatch(pending & ~tide_signals_fatal() & ~((uint64_t)1 << 63));
 }
 
-static void raise(lua_State *L, struct tide_cancel *scope)
+static void raise_due(lua_State *L, struct tide_cancel *scope)
 {
     tide_cancel_raise(L, scope);
 }
@@ -279,7 +279,7 @@ static const struct tide_engine engine = {
     .close = tide_state_close,
     .ended = tide_call_ended,
     .tend = tide_state_tend,
-    .raise = raise,
+    .raise = raise_due,
     .restore_hook = tide_hooks_restore,
     .deadlock = tide_program_deadlock,
     .signals = handle_signals,

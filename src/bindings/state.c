@@ -5,6 +5,7 @@
 #include "bindings/builtins.h"
 #include "bindings/coro.h"
 #include "bindings/hooks.h"
+#include "bindings/initializer.h"
 #include "bindings/protect.h"
 #include "bindings/require.h"
 #include "transport/transport.h"
@@ -42,6 +43,7 @@ static int open_all(lua_State *L)
     lua_pop(L, 1);
     tide_hooks_open(L);
     tide_require_open(L);
+    tide_initializer_open(L);
     tide_transport_open(L);
     return 0;
 }
@@ -101,6 +103,7 @@ void tide_state_close(struct tide_worker *worker)
     tide_free(state->free_slots);
     tide_strbuf_fini(&state->trace);
     tide_strbuf_fini(&state->problem);
+    tide_strbuf_fini(&state->remote);
     tide_free(state);
     worker->state = NULL;
 }

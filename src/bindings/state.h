@@ -36,8 +36,9 @@ struct tide_state {
     struct tide_strbuf trace;         /* traceback of the error that the running task's base frame caught */
     struct tide_strbuf problem;       /* why a wait could not be: see await.h */
     bool wants_collection;            /* a task ran out of memory */
+    uint32_t paths_version;           /* of package.path and cpath as they were taken over */
+    struct tide_strbuf remote;        /* tracebacks of other tasks that came with the error raised last */
     bool lost;                        /* collection did not help: fail all and rebuild */
-    int yields_refused;
 };
 
 static inline struct tide_worker *tide_worker_of(lua_State *L)

@@ -1,11 +1,42 @@
 #include "cli/run.h"
 
+#include "base/alloc.h"
+#include "bindings/program.h"
 #include "cli/exit_codes.h"
+#include "cli/options.h"
 
 #include <stdio.h>
 
 int tide_run_script(const struct tide_options *options)
 {
-    fputs("tidemill: running scripts is not built yet\n", stderr);
-    return TIDE_EXIT_FAILED;
+    struct tide_program_chunk *chunks = tide_calloc(options->chunk_count, sizeof *chunks);
+    if (!chunks) {
+        fputs("tidemill: cannot start: not enough memory\n", stderr);
+        return TIDE_EXIT_FAILED;
+    }
+    for (size_t i = 0; i < options->chunk_count; i++) {
+        bool code = options->chunks[i].kind == TIDE_CHUNK_CODE;
+        chunks[i].code = code ? options->chunks[i].text : NULL;
+        chunks[i].library = code ? NULL : options->chunks[i].text;
+    }
+    struct tide_program program = {
+        .workers = options->workers,
+        .timeout_ns = options->timeout_ns,
+        .grace_ns = options->grace_ns,
+        .max_memory = (size_t)options->max_memory,
+        .strict = options->strict,
+        .quiet = options->quiet,
+        .yield_always = options->debug_yield_all,
+        .slice_ns = options->debug_slice_ns,
+        .chunks = chunks,
+        .chunk_count = options->chunk_count,
+        .script = options->script,
+        .from_stdin = options->from_stdin,
+        .argc = options->argc,
+        .argv = options->argv,
+        .script_index = options->script_index,
+    };
+    int code = tide_program_run(&program);
+    tide_free(chunks);
+    return code;
 }

@@ -1,0 +1,298 @@
+#include "bindings/future.h"
+
+#include "base/alloc.h"
+#include "base/time.h"
+#include "bindings/bind.h"
+#include "bindings/call.h"
+#include "bindings/callback.h"
+#include "bindings/module.h"
+#include "bindings/program.h"
+#include "bindings/protect.h"
+#include "sync/watch.h"
+#include "transport/pack.h"
+
+/* [handle] = { n = count, values... }: what result() decoded and has to give again, weak by handle */
+static const char results_key;
+
+struct tide_future *tide_future_check(lua_State *L, int arg)
+{
+    return (struct tide_future *)(void *)tide_handle_check(L, arg, &tide_future_class);
+}
+
+struct tide_future *tide_future_make(lua_State *L, int index, int count)
+{
+    struct tide_future *future = tide_future_new(tide_call_start);
+    tide_bind_new(L, (struct tide_object *)future); /* from here on the handle owns it: what follows may raise */
+    struct tide_code *code = tide_pack_function(L, index);
+    future->code = &code->base;
+    future->name = tide_code_name(code);
+    if (count)
+        future->call = &tide_pack(L, index + 1, count)->base;
+    return future;
+}
+
+void tide_future_lend_own(struct tide_task *task)
+{
+    struct tide_future *own = tide_call_future(task);
+    if (own)
+        tide_future_lend(own);
+}
+
+void tide_future_resume_own(struct tide_task *task)
+{
+    struct tide_future *own = tide_call_future(task);
+    if (own)
+        tide_future_resume(own);
+}
+
+/* ---- outcomes ---- */
+
+static bool plain(lua_State *L, int first)
+{
+    for (int i = first; i <= lua_gettop(L); i++)
+        if (lua_type(L, i) > LUA_TSTRING)
+            return false;
+    return true;
+}
+
+/* The values were decoded for the first time: keeps them if they have identity. in, out: values from `first` on */
+static void keep(lua_State *L, int index, int first)
+{
+    int count = lua_gettop(L) - first + 1;
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &results_key);
+    lua_pushvalue(L, index);
+    lua_createtable(L, count, 1);
+    for (int i = 0; i < count; i++) {
+        lua_pushvalue(L, first + i);
+        lua_rawseti(L, -2, i + 1);
+    }
+    lua_pushinteger(L, count);
+    lua_setfield(L, -2, "n");
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
+}
+
+/* out: what `keep` kept; -1 and nothing where it did not */
+static int kept(lua_State *L, int index)
+{
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &results_key);
+    lua_pushvalue(L, index);
+    if (lua_rawget(L, -2) != LUA_TTABLE) {
+        lua_pop(L, 2);
+        return -1;
+    }
+    lua_getfield(L, -1, "n");
+    int count = (int)lua_tointeger(L, -1), at = lua_gettop(L) - 1;
+    lua_pop(L, 1);
+    luaL_checkstack(L, count, "too many results");
+    for (int i = 1; i <= count; i++)
+        lua_rawgeti(L, at, i);
+    return count;
+}
+
+static int push_values(lua_State *L, int index, struct tide_future *future)
+{
+    struct tide_parcel *parcel = (struct tide_parcel *)(void *)future->result;
+    int first = lua_gettop(L) + 1;
+    if (!parcel)
+        return 0;
+    if (parcel->objects || parcel->size > 64) { /* anything that may have identity is at least that large, or an object */
+        int count = kept(L, index);
+        if (count >= 0)
+            return count;
+    }
+    int count = tide_unpack(L, parcel);
+    if (!plain(L, first))
+        keep(L, index, first);
+    return count;
+}
+
+void tide_future_push_error(lua_State *L, struct tide_future *future)
+{
+    if (future->result && tide_unpack(L, (struct tide_parcel *)(void *)future->result) > 0)
+        return;
+    lua_pushstring(L, future->error ? future->error : "the task failed");
+}
+
+int tide_future_outcome(lua_State *L, int index, struct tide_future *future)
+{
+    tide_future_mark(future, TIDE_FUTURE_OBSERVED);
+    switch (tide_future_state(future)) {
+    case TIDE_FUTURE_DONE: return push_values(L, index, future);
+    case TIDE_FUTURE_CANCELLED: tide_cancel_push(L, TIDE_CANCEL_REQUESTED); return lua_error(L);
+    default: break;
+    }
+    tide_future_push_error(L, future);
+    tide_call_remote_trace(L, future);
+    return lua_error(L);
+}
+
+/* ---- waiting ---- */
+
+static struct tide_task *edge_owner(struct tide_object *object)
+{
+    return tide_future_task((struct tide_future *)(void *)object);
+}
+
+static void edge_describe(struct tide_object *object, struct tide_strbuf *out)
+{
+    struct tide_future *future = (struct tide_future *)(void *)object;
+    tide_strbuf_printf(out, "'%s'", future->name ? future->name : "?");
+}
+
+static const struct tide_edge_class future_edge = {"the result of", edge_owner, edge_describe};
+
+enum { ASK_RESULT, ASK_ERROR };
+
+static int answer(lua_State *L, struct tide_future *future, int what)
+{
+    if (what == ASK_RESULT)
+        return tide_future_outcome(L, 1, future);
+    tide_future_mark(future, TIDE_FUTURE_OBSERVED);
+    if (tide_future_state(future) == TIDE_FUTURE_DONE)
+        lua_pushnil(L);
+    else if (tide_future_state(future) == TIDE_FUTURE_CANCELLED)
+        tide_cancel_push(L, TIDE_CANCEL_REQUESTED);
+    else
+        tide_future_push_error(L, future);
+    return 1;
+}
+
+static int wait_finish(lua_State *L, int status, lua_KContext context)
+{
+    (void)status;
+    struct tide_future *future = tide_future_check(L, 1);
+    struct tide_task *task = tide_task_of(L);
+    enum tide_wait_state how = tide_await_end(L);
+    tide_future_leave(future, &task->waiter);
+    tide_future_resume_own(task);
+    tide_await_check(L, how);
+    if (how == TIDE_WAIT_TIMED_OUT)
+        return tide_bind_raise_timeout(L, "timeout: the task has not finished");
+    return answer(L, future, (int)context);
+}
+
+static int ask(lua_State *L, int what)
+{
+    struct tide_future *future = tide_future_check(L, 1);
+    int64_t deadline = tide_await_deadline(L, 2);
+    if (tide_future_done(future))
+        return answer(L, future, what);
+    struct tide_task *task = tide_await_prepare(L);
+    lua_settop(L, 1);
+    tide_future_hurry(future, true);
+    tide_wait_begin(task);
+    if (tide_future_enqueue(future, &task->waiter, task) && tide_await_skip(task))
+        return answer(L, future, what);
+    tide_future_lend_own(task);
+    struct tide_await how = {.deadline = deadline, .edge = &future_edge, .object = &future->object};
+    return tide_await(L, &how, what, wait_finish);
+}
+
+static int result(lua_State *L)
+{
+    return ask(L, ASK_RESULT);
+}
+
+static int error(lua_State *L)
+{
+    return ask(L, ASK_ERROR);
+}
+
+/* ---- the rest of the class ---- */
+
+static int traceback(lua_State *L)
+{
+    struct tide_future *future = tide_future_check(L, 1);
+    if (tide_future_state(future) == TIDE_FUTURE_FAILED && future->error)
+        lua_pushstring(L, future->error);
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
+static int done(lua_State *L)
+{
+    lua_pushboolean(L, tide_future_done(tide_future_check(L, 1)));
+    return 1;
+}
+
+static int running(lua_State *L)
+{
+    lua_pushboolean(L, tide_future_state(tide_future_check(L, 1)) == TIDE_FUTURE_RUNNING);
+    return 1;
+}
+
+static int cancelled(lua_State *L)
+{
+    lua_pushboolean(L, tide_future_state(tide_future_check(L, 1)) == TIDE_FUTURE_CANCELLED);
+    return 1;
+}
+
+static int cancel(lua_State *L)
+{
+    lua_pushboolean(L, tide_future_cancel(tide_future_check(L, 1)));
+    return 1;
+}
+
+static int ignore(lua_State *L)
+{
+    tide_future_mark(tide_future_check(L, 1), TIDE_FUTURE_IGNORED);
+    lua_settop(L, 1);
+    return 1;
+}
+
+struct on_done {
+    struct tide_future_callback watch;
+    struct tide_callback *callback;
+};
+
+static void fire(struct tide_future_callback *watch, struct tide_future *future)
+{
+    struct on_done *o = tide_container(watch, struct on_done, watch);
+    tide_future_mark(future, TIDE_FUTURE_OBSERVED);
+    tide_object_ref(&future->object);
+    tide_callback_fire(o->callback, &future->object);
+    tide_free(o);
+}
+
+static int on_done(lua_State *L)
+{
+    struct tide_future *future = tide_future_check(L, 1);
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+    struct on_done *o = tide_malloc(sizeof *o);
+    if (!o)
+        return luaL_error(L, "not enough memory");
+    *o = (struct on_done){.watch.fire = fire};
+    lua_pushvalue(L, 2);
+    o->callback = tide_callback_new(L, "callback of a future");
+    tide_runtime_hold(tide_worker_of(L)->runtime); /* until it has run; see callback.c */
+    tide_future_callback_add(future, &o->watch);
+    lua_settop(L, 1);
+    return 1;
+}
+
+static int tostring(lua_State *L)
+{
+    static const char *const states[] = {"pending", "running", "done", "failed", "cancelled"};
+    struct tide_future *future = tide_future_check(L, 1);
+    lua_pushfstring(L, "future of '%s' (%s)", future->name ? future->name : "?", states[tide_future_state(future)]);
+    return 1;
+}
+
+void tide_open_future(lua_State *L)
+{
+    static const luaL_Reg methods[] = {
+        {"result", result},   {"error", error},         {"traceback", traceback}, {"done", done},     {"running", running},
+        {"cancel", cancel},   {"cancelled", cancelled}, {"on_done", on_done},     {"ignore", ignore}, {NULL, NULL},
+    };
+    static const luaL_Reg meta[] = {{"__tostring", tostring}, {NULL, NULL}};
+    lua_newtable(L);
+    lua_createtable(L, 0, 1);
+    lua_pushliteral(L, "k");
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, -2);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &results_key);
+    tide_bind_class(L, &tide_future_class, methods, meta);
+    tide_open_watch(L);
+}
