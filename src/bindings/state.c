@@ -6,6 +6,7 @@
 #include "bindings/coro.h"
 #include "bindings/hooks.h"
 #include "bindings/initializer.h"
+#include "bindings/module.h"
 #include "bindings/protect.h"
 #include "bindings/require.h"
 #include "transport/transport.h"
@@ -45,6 +46,10 @@ static int open_all(lua_State *L)
     tide_require_open(L);
     tide_initializer_open(L);
     tide_transport_open(L);
+    if (tide_worker_of(L)->index > 0) { /* handles may arrive before a task asks for the module */
+        luaL_requiref(L, "tidemill.core", tide_open_core, 0);
+        lua_pop(L, 1);
+    }
     return 0;
 }
 

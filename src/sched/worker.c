@@ -214,7 +214,7 @@ static void run(struct tide_worker *w, struct tide_task *task)
     atomic_store_explicit(&w->turns, atomic_load_explicit(&w->turns, memory_order_relaxed) + 1, memory_order_relaxed);
     atomic_store(&w->busy, 1); /* seq_cst: a kick that finds it 0 finds the task's own flag seen below */
     tide_preempt_enter(w, task->L);
-    if (atomic_load(&task->attention) && task->inner != task->L)
+    if (atomic_load(&task->attention))
         tide_preempt_arm(w, task->inner);
     atomic_store_explicit(&w->frame, &base, memory_order_relaxed);
     int status = lua_resume(task->L, NULL, given, &results);
