@@ -225,7 +225,7 @@ static void fail_plain(struct tide_future *future, struct tide_message *error, c
     tide_future_finish(future, TIDE_FUTURE_FAILED, error, text);
 }
 
-static const struct tide_call_sort plain = {{run, tide_call_future_ended, tide_call_future_name}, fail_plain};
+static const struct tide_call_sort plain = {{run, tide_call_future_ended, tide_call_future_name}, tide_future_begin, fail_plain};
 
 struct tide_future *tide_call_future(struct tide_task *task)
 {
@@ -254,7 +254,7 @@ void tide_call_start_sort(struct tide_entry *entry, struct tide_worker *worker, 
         tide_future_unref(future);
         return;
     }
-    if (tide_future_begin(future, task) != 0) {
+    if (sort->begin(future, task) != 0) {
         /* cancelled between the look and here: the task is in the queue, and ends at once */
         task->kind = &nothing;
         task->name = NULL;

@@ -28,6 +28,7 @@ struct tide_task *tide_call_local(struct tide_state *state, const struct tide_lo
  * function could not. It takes both messages. */
 struct tide_call_sort {
     struct tide_local_call local; /* first */
+    int (*begin)(struct tide_future *future, struct tide_task *task); /* as tide_future_begin */
     void (*fail)(struct tide_future *future, struct tide_message *error, char *text);
 };
 void tide_call_future_ended(struct tide_task *task, void *subject, int status);

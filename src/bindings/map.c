@@ -102,7 +102,12 @@ static void complete(struct tide_future *future, struct tide_message *error, cha
     tide_batch_finish(batch, TIDE_FUTURE_FAILED, NULL, 0, error, text);
 }
 
-static const struct tide_call_sort batch_sort = {{batch_run, tide_call_future_ended, tide_call_future_name}, complete};
+static int begin(struct tide_future *future, struct tide_task *task)
+{
+    return tide_batch_begin((struct tide_batch *)(void *)future, task);
+}
+
+static const struct tide_call_sort batch_sort = {{batch_run, tide_call_future_ended, tide_call_future_name}, begin, complete};
 
 static void batch_start(struct tide_entry *entry, struct tide_worker *worker)
 {
