@@ -56,9 +56,9 @@ static int64_t look(struct tide_runtime *runtime, struct tide_worker *w, struct 
     bool asked = atomic_load_explicit(&w->attention, memory_order_relaxed) != 0;
     if (asked || (view->looks >= 1 && others) || (view->looks >= LONG_LOOKS && rivals))
         tide_preempt_signal(w);
-    if (asked || others || rivals)
-        return slice;
     int64_t next = atomic_load_explicit(&w->next_due, memory_order_relaxed);
+    if (asked || others || rivals) /* a slice that was long a look ago is cut as soon as the timer is due */
+        return view->looks >= 1 && next > now && next - now < slice ? next - now : slice;
     if (next == TIDE_NEVER || next - now >= calm)
         return calm;
     return next - now > slice ? next - now - slice : slice; /* seen once before it is due, cut when it is */

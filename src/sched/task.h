@@ -71,7 +71,6 @@ struct tide_task {
     const char *(*name)(struct tide_task *); /* for reports; NULL: "main" or "task" */
     void (*on_block)(struct tide_task *);    /* told once before the task's next wait that blocks; NULL: nobody */
     int32_t slot;                   /* anchor of the coroutine in its state */
-    int64_t cut_at;                 /* when its slice was cut */
     uint32_t id;                    /* 1, 2, … over the whole run */
 };
 

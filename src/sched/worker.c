@@ -18,7 +18,8 @@ enum {
     STACK_RESERVE = 160 * 1024,    /* C stack that a nested loop must leave: LUAI_MAXCCALLS levels of a Lua C call */
 };
 
-static const int64_t cut_patience = TIDE_MS(10); /* a cut task runs before woken ones after this; 20 ms are promised */
+static const int64_t cut_patience = TIDE_MS(10);  /* the cut tasks get a slice before woken ones after this; 20 ms are promised */
+static const int64_t shared_patience = TIDE_MS(10); /* a look at the shared queue after this, however few the resumes */
 static const int64_t spin = TIDE_US(20);
 
 static _Thread_local struct tide_worker *current;
@@ -172,7 +173,11 @@ void tide_worker_ready(struct tide_worker *worker, struct tide_task *task)
 
 static void push_cut(struct tide_worker *w, struct tide_task *task)
 {
-    task->cut_at = tide_now_ns();
+    int64_t now = tide_now_ns();
+    if (!w->cut.first)
+        w->cut_since = now;
+    if (now - w->shared_at >= shared_patience)
+        w->until_shared = 0;
     tide_fifo_push(&w->cut, &task->mail.link);
     bump(&w->cut_count, 1);
 }
@@ -186,21 +191,22 @@ static struct tide_task *pop(struct tide_fifo *queue, _Atomic uint32_t *count)
     return tide_container(link, struct tide_task, mail.link);
 }
 
+/* Counted for all of them together, from the last slice that one had: else many, each of which has waited long behind the
+ * others, would hold back every task that wakes. */
 static bool cut_is_due(struct tide_worker *w)
 {
     if (!w->cut.first)
         return false;
-    if (!w->ready.first)
-        return true;
-    struct tide_task *oldest = tide_container(w->cut.first, struct tide_task, mail.link);
-    return tide_now_ns() - oldest->cut_at >= cut_patience;
+    return !w->ready.first || tide_now_ns() - w->cut_since >= cut_patience;
 }
 
 static struct tide_task *pick(struct tide_worker *w)
 {
-    if (cut_is_due(w))
-        return pop(&w->cut, &w->cut_count);
-    return pop(&w->ready, &w->ready_count);
+    bool cut = cut_is_due(w);
+    struct tide_task *task = cut ? pop(&w->cut, &w->cut_count) : pop(&w->ready, &w->ready_count);
+    if (cut)
+        w->cut_since = tide_now_ns();
+    return task;
 }
 
 static void run(struct tide_worker *w, struct tide_task *task)
@@ -243,6 +249,7 @@ static bool start_one(struct tide_worker *w)
 {
     struct tide_entry *entry = w->index ? tide_runtime_take(w->runtime, w) : NULL;
     w->until_shared = SHARED_EVERY;
+    w->shared_at = w->cut.first ? tide_now_ns() : 0; /* only push_cut asks */
     if (!entry)
         return false;
     entry->start(entry, w);

@@ -63,6 +63,8 @@ struct tide_worker {
     struct tide_task *buried;        /* the innermost task that waits in a nested loop */
     uint32_t depth;                  /* nested loops on the C stack */
     uint32_t until_shared;           /* resumes left until it looks at the shared queue */
+    int64_t shared_at;               /* when it last looked there while it had cut tasks */
+    int64_t cut_since;               /* since when no task of `cut` has run */
     bool user_hooks;                 /* debug.sethook was used in this state */
     struct tide_delivery delivery;
 
