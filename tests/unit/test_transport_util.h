@@ -241,7 +241,6 @@ static lua_State *open_state_with(lua_Alloc allocate, void *arg)
         return NULL;
     lua_pushcfunction(L, open_all);
     if (lua_pcall(L, 0, 0, 0) != LUA_OK) {
-        printf("%s\n", lua_tostring(L, -1));
         lua_close(L);
         return NULL;
     }
