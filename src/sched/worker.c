@@ -18,7 +18,7 @@ enum {
     STACK_RESERVE = 160 * 1024,    /* C stack that a nested loop must leave: LUAI_MAXCCALLS levels of a Lua C call */
 };
 
-static const int64_t cut_patience = TIDE_MS(10);  /* the cut tasks get a slice before woken ones after this; 20 ms are promised */
+static const int64_t cut_patience = TIDE_MS(10);    /* cut tasks get a slice before woken ones after this; 20 ms are promised */
 static const int64_t shared_patience = TIDE_MS(10); /* a look at the shared queue after this, however few the resumes */
 static const int64_t spin = TIDE_US(20);
 
