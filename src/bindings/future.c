@@ -180,7 +180,7 @@ static int ask(lua_State *L, int what)
         return answer(L, future, what);
     struct tide_task *task = tide_await_prepare(L);
     lua_settop(L, 1);
-    tide_future_hurry(future, true);
+    tide_future_hurry(future, false);
     tide_wait_begin(task);
     if (tide_future_enqueue(future, &task->waiter, task) && tide_await_skip(task))
         return answer(L, future, what);

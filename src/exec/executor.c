@@ -11,7 +11,7 @@
 
 struct section {
     uint64_t before;         /* outstanding at the beginning */
-    bool front;              /* what is launched goes before the rest of the shared queue */
+    enum tide_future_launch where; /* of what is launched */
     struct tide_fifo launch; /* entries of futures */
     struct tide_fifo woken;  /* tasks */
 };
@@ -92,7 +92,7 @@ static void leave(struct tide_executor *e, struct section *s)
         tide_wait_claim_all(&e->idle, &s->woken);
     tide_mutex_unlock(&e->lock);
     while ((link = tide_fifo_pop(&s->launch)) != NULL)
-        tide_future_launch(tide_container(link, struct tide_future, entry.link), s->front);
+        tide_future_launch(tide_container(link, struct tide_future, entry.link), s->where);
     tide_wait_post_all(&s->woken);
     if (idle) {
         tide_runtime_release(tide_runtime_get());
@@ -121,6 +121,7 @@ static void on_ended(struct tide_future_owner *owner, struct tide_future *future
 {
     struct tide_executor *e = executor_of(owner);
     struct section s = enter(e);
+    s.where = TIDE_LAUNCH_NEXT;
     bool waited = let_go(e, future);
     leave(e, &s);
     if (waited)
@@ -135,7 +136,7 @@ static void on_hurry(struct tide_future_owner *owner, struct tide_future *future
         tide_list_remove(&future->link);
         if (at_once) {
             e->waiting--;
-            s.front = true;
+            s.where = TIDE_LAUNCH_FIRST;
             launch(e, &s, future);
         } else {
             tide_list_prepend(&e->pending, &future->link);
@@ -148,7 +149,7 @@ static void on_lend(struct tide_future_owner *owner)
 {
     struct tide_executor *e = executor_of(owner);
     struct section s = enter(e);
-    s.front = true; /* what starts now may be what the lender waits for */
+    s.where = TIDE_LAUNCH_FIRST; /* what starts now may be what the lender waits for */
     e->running--;
     leave(e, &s);
 }

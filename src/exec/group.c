@@ -128,7 +128,7 @@ int tide_group_add(struct tide_group *group, struct tide_future *future)
     if (group->outstanding++ == 0)
         tide_object_ref(&group->owner.object);
     tide_mutex_unlock(&group->lock);
-    tide_future_launch(future, false);
+    tide_future_launch(future, TIDE_LAUNCH_LAST);
     return 0;
 }
 

@@ -118,6 +118,11 @@ bool tide_runtime_may_take(struct tide_runtime *runtime, struct tide_worker *wor
 
 struct tide_entry *tide_runtime_take(struct tide_runtime *runtime, struct tide_worker *worker)
 {
+    struct tide_entry *kept = worker->next;
+    if (kept) {
+        worker->next = NULL;
+        return kept;
+    }
     if (atomic_load_explicit(&runtime->queued, memory_order_relaxed) == 0)
         return NULL;
     struct tide_worker *least = least_loaded(runtime);
@@ -163,6 +168,16 @@ int tide_runtime_push(struct tide_runtime *runtime, struct tide_entry *entry)
 int tide_runtime_push_front(struct tide_runtime *runtime, struct tide_entry *entry)
 {
     return push(runtime, entry, true);
+}
+
+int tide_runtime_push_next(struct tide_runtime *runtime, struct tide_entry *entry)
+{
+    struct tide_worker *w = tide_worker_current();
+    if (w && w->index && !w->next && !w->depth && !w->ready.first && !w->cut.first) {
+        w->next = entry;
+        return 0;
+    }
+    return push(runtime, entry, false);
 }
 
 /* ---- activity and holds ---- */

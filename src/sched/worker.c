@@ -272,7 +272,7 @@ static bool step(struct tide_worker *w, bool fresh)
 
 static bool has_news(struct tide_worker *w, bool fresh)
 {
-    return !tide_mailbox_empty(&w->mail) || (fresh && w->index && tide_runtime_may_take(w->runtime, w)) ||
+    return w->next || !tide_mailbox_empty(&w->mail) || (fresh && w->index && tide_runtime_may_take(w->runtime, w)) ||
            atomic_load(&w->runtime->stopping);
 }
 

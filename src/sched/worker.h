@@ -19,6 +19,7 @@
 
 struct lua_State;
 struct tide_runtime;
+struct tide_entry;
 
 /* One of our own resumes that is under way, innermost first. Lives on the C stack of that resume. */
 struct tide_frame {
@@ -54,6 +55,7 @@ struct tide_worker {
 
     /* owner */
     struct tide_fifo ready;          /* tasks that woke or are new */
+    struct tide_entry *next;         /* what its last task left for it to start, or NULL */
     struct tide_fifo cut;            /* tasks whose slice ended, oldest first */
     struct tide_heap timers;
     struct tide_list live;           /* all its tasks */

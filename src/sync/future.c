@@ -300,10 +300,19 @@ void tide_future_disown(struct tide_future *future)
     tide_future_unref(future);
 }
 
-void tide_future_launch(struct tide_future *future, bool front)
+static int push(struct tide_entry *entry, enum tide_future_launch where)
 {
-    struct tide_runtime *runtime = tide_runtime_get();
-    int code = front ? tide_runtime_push_front(runtime, &future->entry) : tide_runtime_push(runtime, &future->entry);
+    switch (where) {
+    case TIDE_LAUNCH_FIRST: return tide_runtime_push_front(tide_runtime_get(), entry);
+    case TIDE_LAUNCH_NEXT: return tide_runtime_push_next(tide_runtime_get(), entry);
+    case TIDE_LAUNCH_LAST: break;
+    }
+    return tide_runtime_push(tide_runtime_get(), entry);
+}
+
+void tide_future_launch(struct tide_future *future, enum tide_future_launch where)
+{
+    int code = push(&future->entry, where);
     if (code == 0)
         return;
     char text[160];

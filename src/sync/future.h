@@ -207,9 +207,15 @@ void tide_future_adopt(struct tide_future *future, struct tide_future_owner *own
 /* Undoes adopt for a future that was not launched; the run's reference is dropped. */
 void tide_future_disown(struct tide_future *future);
 
-/* Outside locks: queues its entry for any worker, `front`: before all others. Hands the run's reference to the entry. Where the
+enum tide_future_launch {
+    TIDE_LAUNCH_LAST,  /* behind what is queued */
+    TIDE_LAUNCH_FIRST, /* before it: somebody waits */
+    TIDE_LAUNCH_NEXT,  /* by the calling worker if it is free: its task ends and made room */
+};
+
+/* Outside locks: queues its entry for any worker. Hands the run's reference to the entry. Where the
  * system starts no worker the future is dropped as failed, with a text that says why. */
-void tide_future_launch(struct tide_future *future, bool front);
+void tide_future_launch(struct tide_future *future, enum tide_future_launch where);
 
 /* Calls act for each future whose link is in `list`, which `lock` guards; the lock is not held meanwhile, each future is.
  * Futures may leave the list at any time; those that come in are not visited. */
