@@ -127,6 +127,10 @@ static int64_t limits(struct tide_runtime *runtime, int64_t now)
 static int64_t look_at_all(struct tide_runtime *runtime, struct view *views, int64_t now)
 {
     int64_t wait = calm;
+    if (atomic_load(&runtime->queued) > 0 && atomic_load(&runtime->spinning) == 0) {
+        tide_runtime_wake_one(runtime);
+        wait = runtime->options.slice_ns;
+    }
     for (uint32_t i = 0; i < worker_count(runtime); i++) {
         int64_t one = look(runtime, runtime->workers[i], &views[i], now);
         if (one < wait)

@@ -106,6 +106,19 @@ void tide_runtime_wake_one(struct tide_runtime *runtime)
         start_worker(runtime);
 }
 
+void tide_runtime_nudge(struct tide_runtime *runtime)
+{
+    uint32_t started = atomic_load_explicit(&runtime->started, memory_order_relaxed);
+    uint32_t idle = atomic_load(&runtime->idle); /* seq_cst: after the entry was counted, see idle() in worker.c */
+    if (idle == 0 && started == (uint32_t)runtime->options.workers)
+        return;
+    if (atomic_load(&runtime->spinning) > 0)
+        return;
+    if (idle < started && atomic_load_explicit(&runtime->awake, memory_order_relaxed) >= runtime->cpus)
+        return;
+    tide_runtime_wake_one(runtime);
+}
+
 /* ---- the shared queue ---- */
 
 bool tide_runtime_may_take(struct tide_runtime *runtime, struct tide_worker *worker)
@@ -113,7 +126,10 @@ bool tide_runtime_may_take(struct tide_runtime *runtime, struct tide_worker *wor
     if (atomic_load(&runtime->queued) == 0) /* seq_cst: pairs with push, see idle() in worker.c */
         return false;
     struct tide_worker *least = least_loaded(runtime);
-    return live(worker) <= live(least) + PLACEMENT_SLACK;
+    if (live(worker) <= live(least) + PLACEMENT_SLACK)
+        return true;
+    tide_worker_unpark(least);
+    return false;
 }
 
 struct tide_entry *tide_runtime_take(struct tide_runtime *runtime, struct tide_worker *worker)
@@ -136,7 +152,7 @@ struct tide_entry *tide_runtime_take(struct tide_runtime *runtime, struct tide_w
         atomic_fetch_sub_explicit(&runtime->queued, 1, memory_order_relaxed);
     tide_mutex_unlock(&runtime->queue_lock);
     if (atomic_load_explicit(&runtime->queued, memory_order_relaxed) > 0)
-        tide_runtime_wake_one(runtime); /* one wakes the next, so that a burst wakes all */
+        tide_runtime_nudge(runtime); /* one wakes the next, so that a burst wakes all */
     return link ? tide_container(link, struct tide_entry, link) : NULL;
 }
 
@@ -154,9 +170,7 @@ static int push(struct tide_runtime *runtime, struct tide_entry *entry, bool fro
         tide_fifo_push(&runtime->entries, &entry->link);
     atomic_fetch_add(&runtime->queued, 1); /* seq_cst: before the look for an idle worker */
     tide_mutex_unlock(&runtime->queue_lock);
-    if (atomic_load(&runtime->idle) > 0 ||
-        atomic_load_explicit(&runtime->started, memory_order_relaxed) < (uint32_t)runtime->options.workers)
-        tide_runtime_wake_one(runtime);
+    tide_runtime_nudge(runtime);
     return 0;
 }
 

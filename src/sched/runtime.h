@@ -58,6 +58,7 @@ struct tide_runtime {
     _Atomic uint32_t queued;             /* entries in the shared queue */
     _Atomic uint32_t idle;               /* workers (not main) that are parked */
     _Atomic uint32_t awake;              /* workers, main included, that are not: a spin is worth while CPUs are free */
+    _Atomic uint32_t spinning;           /* workers that look for entries without sleeping: no need to wake another */
     uint32_t cpus;                       /* fixed */
     _Atomic uint32_t clock_asleep;       /* 1: the clock waits for a worker to become busy */
     _Atomic int64_t active;              /* see activity below */
@@ -121,8 +122,12 @@ struct tide_entry *tide_runtime_take(struct tide_runtime *runtime, struct tide_w
 /* Owner of `worker`: true if take would find an entry. */
 bool tide_runtime_may_take(struct tide_runtime *runtime, struct tide_worker *worker);
 
-/* Any worker: wakes one that could take an entry, or starts one. */
+/* Any thread: wakes one worker that could take an entry, or starts one. */
 void tide_runtime_wake_one(struct tide_runtime *runtime);
+
+/* Any worker: something is queued; wakes one if that would help: nobody is looking already, and a CPU is free or all workers
+ * sleep. Where it was wrong (an awake thread sits in a C call) the clock wakes one at its next look. */
+void tide_runtime_nudge(struct tide_runtime *runtime);
 
 /* Any thread: one reason more, or less, for the program to stay. The last one wakes main. */
 void tide_runtime_hold(struct tide_runtime *runtime);

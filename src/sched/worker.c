@@ -281,12 +281,16 @@ static bool spin_for_news(struct tide_worker *w, bool fresh)
     if (atomic_load_explicit(&w->runtime->awake, memory_order_relaxed) > w->runtime->cpus)
         return false;
     int64_t until = tide_now_ns() + spin;
+    bool news = false, looks = fresh && w->index;
+    if (looks)
+        atomic_fetch_add(&w->runtime->spinning, 1);
     do {
-        for (int i = 0; i < 32; i++)
-            if (has_news(w, fresh))
-                return true;
-    } while (tide_now_ns() < until && tide_heap_next(&w->timers) > until);
-    return false;
+        for (int i = 0; i < 32 && !news; i++)
+            news = has_news(w, fresh);
+    } while (!news && tide_now_ns() < until && tide_heap_next(&w->timers) > until);
+    if (looks) /* before the last look that idle takes, so that a push which counted on this one is seen */
+        atomic_fetch_sub(&w->runtime->spinning, 1);
+    return news;
 }
 
 /* Sleeps until there is mail, an entry to take, or the nearest timer is due. */
@@ -296,6 +300,8 @@ static void idle(struct tide_worker *w, bool fresh)
     if (spin_for_news(w, fresh))
         return;
     int64_t due = tide_heap_next(&w->timers);
+    if (atomic_load_explicit(&runtime->queued, memory_order_relaxed) > 0 && !w->index)
+        tide_runtime_wake_one(runtime); /* main leaves its CPU */
     if (w->index)
         atomic_fetch_add(&runtime->idle, 1);
     atomic_fetch_sub_explicit(&runtime->awake, 1, memory_order_relaxed);
