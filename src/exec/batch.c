@@ -156,14 +156,14 @@ static struct tide_batch *new_batch(struct tide_map *map, struct tide_message *i
     return batch;
 }
 
-/* Puts a batch into the flight behind the link given, with a reference; before it is submitted, as from then on it may start,
- * split and land. False: nobody wants results any more. */
-static bool enlist(struct tide_map *map, struct tide_list *behind, struct tide_batch *batch)
+/* Puts a batch into the flight, right behind another (NULL: at the end), with a reference; before it is submitted, as from then
+ * on it may start, split and land. False: nobody wants results any more. */
+static bool enlist(struct tide_map *map, struct tide_batch *behind, struct tide_batch *batch)
 {
     tide_mutex_lock(&map->lock);
     bool wanted = !atomic_load(&map->ended);
     if (wanted) {
-        tide_list_prepend(behind, &batch->link);
+        tide_list_prepend(behind ? &behind->link : map->flight.prev, &batch->link);
         tide_future_ref(&batch->future);
     }
     tide_mutex_unlock(&map->lock);
@@ -190,7 +190,7 @@ int tide_map_feed(struct tide_map *map, struct tide_message *items, uint32_t cou
     struct tide_batch *batch = new_batch(map, items, map->fed, count);
     if (!batch)
         return TIDE_ENOMEM;
-    enlist(map, map->flight.prev, batch);
+    enlist(map, NULL, batch);
     int failed = tide_executor_submit(map->executor, &batch->future, false);
     if (failed) {
         forget(map, batch);
@@ -312,7 +312,7 @@ int tide_batch_split(struct tide_batch *batch)
     int failed = TIDE_ESHUTDOWN;
     tide_message_ref(batch->items);
     /* right behind its batch: the order of the items stays that of the list */
-    if (enlist(map, &batch->link, rest))
+    if (enlist(map, batch, rest))
         failed = tide_executor_extend(map->executor, &rest->future);
     if (failed) {
         forget(map, rest);

@@ -10,10 +10,10 @@
  * and whether the executor has become busy or idle. What must happen outside the lock is collected and done last. */
 
 struct section {
-    uint64_t before;         /* outstanding at the beginning */
+    uint64_t before;               /* outstanding at the beginning */
     enum tide_future_launch where; /* of what is launched */
-    struct tide_fifo launch; /* entries of futures */
-    struct tide_fifo woken;  /* tasks */
+    struct tide_fifo launch;       /* entries of futures */
+    struct tide_fifo woken;        /* tasks */
 };
 
 static struct tide_executor *executor_of(struct tide_future_owner *owner)
@@ -117,15 +117,25 @@ static bool let_go(struct tide_executor *e, struct tide_future *future)
     return waited;
 }
 
-static void on_ended(struct tide_future_owner *owner, struct tide_future *future)
+static void ended(struct tide_future_owner *owner, struct tide_future *future, enum tide_future_launch where)
 {
     struct tide_executor *e = executor_of(owner);
     struct section s = enter(e);
-    s.where = TIDE_LAUNCH_NEXT;
+    s.where = where;
     bool waited = let_go(e, future);
     leave(e, &s);
     if (waited)
         tide_future_unref(future);
+}
+
+static void on_dropped(struct tide_future_owner *owner, struct tide_future *future)
+{
+    ended(owner, future, TIDE_LAUNCH_LAST); /* whoever drops it may go on for long: its worker must not keep the next */
+}
+
+static void on_finished(struct tide_future_owner *owner, struct tide_future *future)
+{
+    ended(owner, future, TIDE_LAUNCH_NEXT);
 }
 
 static void on_hurry(struct tide_future_owner *owner, struct tide_future *future, bool at_once)
@@ -163,7 +173,7 @@ static void on_resume(struct tide_future_owner *owner)
 }
 
 static const struct tide_future_owner_calls calls = {
-    .dropped = on_ended, .finished = on_ended, .hurry = on_hurry, .lend = on_lend, .resume = on_resume};
+    .dropped = on_dropped, .finished = on_finished, .hurry = on_hurry, .lend = on_lend, .resume = on_resume};
 
 /* ---- life ---- */
 
