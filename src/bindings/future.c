@@ -8,6 +8,7 @@
 #include "bindings/module.h"
 #include "bindings/program.h"
 #include "bindings/protect.h"
+#include "bindings/require.h"
 #include "sync/watch.h"
 #include "transport/pack.h"
 
@@ -25,6 +26,10 @@ struct tide_future *tide_future_make(lua_State *L, int index, int count)
     tide_bind_new(L, (struct tide_object *)future); /* from here on the handle owns it: what follows may raise */
     struct tide_code *code = tide_pack_function(L, index);
     future->code = &code->base;
+    if (tide_state_of(L)->sent != code) { /* another function than last time: it may need modules of paths set meanwhile */
+        tide_state_of(L)->sent = code;
+        tide_require_publish(L);
+    }
     future->name = tide_code_name(code);
     if (count)
         future->call = &tide_pack(L, index + 1, count)->base;

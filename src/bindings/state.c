@@ -73,7 +73,8 @@ static int open_lua(struct tide_worker *worker, struct tide_state *state)
     if (status != LUA_OK && status != LUA_ERRMEM)
         fprintf(stderr, "tidemill: %s\n", lua_tostring(state->L, -1));
     lua_gc(state->L, LUA_GCRESTART);
-    lua_gc(state->L, LUA_GCGEN, 0, 0); /* as lua.c does */
+    if (worker->index == 0) /* as lua.c does. With many coroutines each minor collection would look at all of them */
+        lua_gc(state->L, LUA_GCGEN, 0, 0);
     return status == LUA_OK ? 0 : TIDE_ENOMEM;
 }
 

@@ -38,6 +38,7 @@ struct tide_state {
     bool wants_collection;            /* a task ran out of memory */
     uint32_t paths_version;           /* of package.path and cpath as they were taken over */
     struct tide_strbuf remote;        /* tracebacks of other tasks that came with the error raised last */
+    const void *sent;                 /* the code that was submitted last; compared, never followed */
     bool lost;                        /* collection did not help: fail all and rebuild */
 };
 
