@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -67,41 +68,129 @@ static bool draw(struct tide_memory *m, size_t need)
 
 static void give_back(struct tide_memory *m)
 {
-    size_t spare = m->drawn - m->used;
-    if (m->drawn < m->used || spare < 2 * BLOCK)
+    size_t held = m->slab.size + m->large;
+    if (m->drawn < held + 2 * BLOCK)
         return;
-    m->drawn -= spare - BLOCK;
-    atomic_fetch_add(&budget, (int64_t)(spare - BLOCK));
+    size_t spare = m->drawn - held - BLOCK;
+    m->drawn -= spare;
+    atomic_fetch_add(&budget, (int64_t)spare);
+}
+
+/* The state is about to hold `more` bytes than now: draws what is missing. */
+static bool afford(struct tide_memory *m, size_t more)
+{
+    size_t held = m->slab.size + m->large;
+    if (more > SIZE_MAX / 2 || held + more < held)
+        return false;
+    if (held + more <= m->drawn || draw(m, held + more - m->drawn) || m->reserve)
+        return true;
+    return false;
+}
+
+static void *refuse(struct tide_memory *m)
+{
+    m->failed = true;
+    return NULL;
+}
+
+static void *small_new(struct tide_memory *m, size_t size)
+{
+    size_t class = tide_slab_class(size);
+    void *block = tide_slab_take(&m->slab, class);
+    if (!block) {
+        size_t piece = tide_slab_next_piece(&m->slab);
+        if (!afford(m, piece) || tide_slab_grow(&m->slab, piece) != 0)
+            return refuse(m);
+        block = tide_slab_take(&m->slab, class);
+    }
+    m->used += size;
+    return block;
+}
+
+static void *large_new(struct tide_memory *m, size_t size)
+{
+    void *block = afford(m, size) ? malloc(size) : NULL;
+    if (!block)
+        return refuse(m);
+    m->used += size;
+    m->large += size;
+    return block;
+}
+
+static void release(struct tide_memory *m, void *block, size_t size)
+{
+    m->used -= size;
+    if (size <= TIDE_SLAB_MAX) {
+        tide_slab_give(&m->slab, block, tide_slab_class(size));
+        return;
+    }
+    free(block);
+    m->large -= size;
+    give_back(m);
+}
+
+static void *large_resize(struct tide_memory *m, void *block, size_t before, size_t size)
+{
+    if (size > before && !afford(m, size - before))
+        return refuse(m);
+    void *fresh = realloc(block, size);
+    if (!fresh)
+        return refuse(m);
+    m->used += size - before; /* wraps around to less where it shrinks */
+    m->large += size - before;
+    if (size < before)
+        give_back(m);
+    return fresh;
+}
+
+static void *move(struct tide_memory *m, void *block, size_t before, size_t size)
+{
+    void *fresh = size <= TIDE_SLAB_MAX ? small_new(m, size) : large_new(m, size);
+    if (!fresh)
+        return NULL;
+    memcpy(fresh, block, before < size ? before : size);
+    release(m, block, before);
+    return fresh;
+}
+
+/* Lua takes for granted that a block can be made smaller. Where there is no smaller one it stays as it is, and will be given
+ * to the class that Lua then names, which it is large enough for. */
+static void *shrink(struct tide_memory *m, void *block, size_t before, size_t size)
+{
+    bool reserve = m->reserve, failed = m->failed;
+    m->reserve = true;
+    void *fresh = move(m, block, before, size);
+    m->reserve = reserve;
+    m->failed = failed;
+    if (fresh)
+        return fresh;
+    if (before > TIDE_SLAB_MAX)
+        return NULL; /* malloc's; the system itself is out of memory, and Lua raises */
+    m->used -= before - size;
+    return block;
 }
 
 void *tide_memory_alloc(void *ud, void *block, size_t old_size, size_t new_size)
 {
     struct tide_memory *m = ud;
-    size_t before = block ? old_size : 0; /* for a new block Lua passes the kind of object */
+    if (!block) /* then old_size is the kind of object */
+        return new_size == 0 ? NULL : new_size <= TIDE_SLAB_MAX ? small_new(m, new_size) : large_new(m, new_size);
     if (new_size == 0) {
-        free(block);
-        m->used -= before;
-        give_back(m);
+        release(m, block, old_size);
         return NULL;
     }
-    if (new_size > before && m->used + (new_size - before) > m->drawn &&
-        !draw(m, m->used + (new_size - before) - m->drawn) && !m->reserve) {
-        m->failed = true;
-        return NULL;
+    if (old_size > TIDE_SLAB_MAX && new_size > TIDE_SLAB_MAX)
+        return large_resize(m, block, old_size, new_size);
+    if (old_size <= TIDE_SLAB_MAX && new_size <= TIDE_SLAB_MAX && tide_slab_class(old_size) == tide_slab_class(new_size)) {
+        m->used += new_size - old_size;
+        return block;
     }
-    void *fresh = realloc(block, new_size);
-    if (!fresh) {
-        m->failed = true;
-        return NULL;
-    }
-    m->used += new_size - before;
-    if (new_size < before)
-        give_back(m);
-    return fresh;
+    return new_size < old_size ? shrink(m, block, old_size, new_size) : move(m, block, old_size, new_size);
 }
 
 void tide_memory_fini(struct tide_memory *memory)
 {
+    tide_slab_fini(&memory->slab);
     atomic_fetch_add(&budget, (int64_t)memory->drawn);
     *memory = (struct tide_memory){0};
 }

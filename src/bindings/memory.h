@@ -8,12 +8,16 @@
 #ifndef TIDE_BINDINGS_MEMORY_H
 #define TIDE_BINDINGS_MEMORY_H
 
+#include "bindings/slab.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
 struct tide_memory {
-    size_t used;      /* bytes that the state holds */
-    size_t drawn;     /* bytes taken from the common budget, >= used unless the reserve is in use */
+    struct tide_slab slab; /* blocks up to TIDE_SLAB_MAX bytes */
+    size_t used;      /* bytes that the state's objects take */
+    size_t large;     /* those of them that are not in the slab */
+    size_t drawn;     /* bytes taken from the common budget; covers slab.size + large unless the reserve was used */
     bool reserve;
     bool failed;      /* an allocation was refused since this was last cleared */
 };
