@@ -249,7 +249,7 @@ void tide_call_start_sort(struct tide_entry *entry, struct tide_worker *worker, 
         tide_future_drop(future, TIDE_FUTURE_CANCELLED, NULL);
     if (!tide_future_done(future))
         task = tide_call_local(worker->state, &sort->local, future);
-    if (!task) {
+    if (!task) { /* where it is complete, the drop does nothing */
         tide_future_drop(future, TIDE_FUTURE_FAILED, tide_strdup("not enough memory to start the task"));
         tide_future_unref(future);
         return;

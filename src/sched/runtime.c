@@ -96,7 +96,7 @@ void tide_runtime_wake_one(struct tide_runtime *runtime)
         struct tide_worker *best = NULL;
         for (uint32_t i = 1; i <= n; i++) {
             struct tide_worker *w = runtime->workers[i];
-            if (atomic_load(&w->parked) != TIDE_PARKED_NOT && (!best || live(w) < live(best)))
+            if (w != tide_worker_current() && atomic_load(&w->parked) != TIDE_PARKED_NOT && (!best || live(w) < live(best)))
                 best = w;
         }
         if (best && tide_worker_unpark(best))
@@ -330,9 +330,23 @@ void tide_runtime_stop_workers(struct tide_runtime *runtime)
     atomic_store(&runtime->started, 0);
 }
 
+/* What is still queued was cancelled: its start drops the reference that the queue holds. */
+static void drain(struct tide_runtime *runtime)
+{
+    struct tide_worker *main = runtime->workers[0];
+    struct tide_link *link;
+    atomic_store(&runtime->closing, 1);
+    while ((link = tide_fifo_pop(&runtime->entries)) != NULL)
+        tide_container(link, struct tide_entry, link)->start(tide_container(link, struct tide_entry, link), main);
+    for (int i = 1; i <= runtime->options.workers; i++)
+        if (runtime->workers[i]->next)
+            runtime->workers[i]->next->start(runtime->workers[i]->next, main);
+}
+
 void tide_runtime_fini(struct tide_runtime *runtime)
 {
     tide_runtime_stop_workers(runtime);
+    drain(runtime);
     tide_clock_stop(runtime);
     runtime->engine.close(runtime->workers[0]);
     free_workers(runtime);

@@ -62,14 +62,22 @@ static void bump(_Atomic uint32_t *count, int by)
 
 /* ---- mail ---- */
 
-static void unpark(struct tide_worker *worker)
+/* The activity is added before the worker is let go: it may wake by itself, work and park again before this thread goes on. */
+static bool unpark(struct tide_worker *worker)
 {
-    uint32_t was = atomic_exchange(&worker->parked, TIDE_PARKED_NOT);
-    if (was == TIDE_PARKED_NOT)
-        return;
-    if (was == TIDE_PARKED_UNCOUNTED)
-        tide_runtime_active_add(worker->runtime);
-    tide_park_wake(&worker->park);
+    uint32_t was = atomic_load(&worker->parked);
+    while (was != TIDE_PARKED_NOT) {
+        bool uncounted = was == TIDE_PARKED_UNCOUNTED;
+        if (uncounted)
+            tide_runtime_active_add(worker->runtime);
+        if (atomic_compare_exchange_strong(&worker->parked, &was, TIDE_PARKED_NOT)) {
+            tide_park_wake(&worker->park);
+            return true;
+        }
+        if (uncounted)
+            tide_runtime_active_drop(worker->runtime);
+    }
+    return false;
 }
 
 void tide_worker_post(struct tide_worker *worker, struct tide_mail *mail)
@@ -82,10 +90,7 @@ void tide_worker_post(struct tide_worker *worker, struct tide_mail *mail)
 
 bool tide_worker_unpark(struct tide_worker *worker)
 {
-    if (atomic_load(&worker->parked) == TIDE_PARKED_NOT)
-        return false;
-    unpark(worker);
-    return true;
+    return unpark(worker);
 }
 
 void tide_worker_kick(struct tide_worker *worker)
@@ -261,7 +266,7 @@ static bool step(struct tide_worker *w, bool fresh)
 {
     take_mail(w);
     fire_due(w);
-    if (fresh && w->until_shared-- == 0)
+    if (w->next || (fresh && w->until_shared-- == 0))
         start_one(w);
     struct tide_task *task = pick(w);
     if (!task)
@@ -300,12 +305,12 @@ static void idle(struct tide_worker *w, bool fresh)
     if (spin_for_news(w, fresh))
         return;
     int64_t due = tide_heap_next(&w->timers);
-    if (atomic_load_explicit(&runtime->queued, memory_order_relaxed) > 0 && !w->index)
-        tide_runtime_wake_one(runtime); /* main leaves its CPU */
     if (w->index)
         atomic_fetch_add(&runtime->idle, 1);
     atomic_fetch_sub_explicit(&runtime->awake, 1, memory_order_relaxed);
-    atomic_store(&w->parked, TIDE_PARKED_COUNTED); /* before the last look: see tide_worker_post */
+    atomic_store(&w->parked, TIDE_PARKED_COUNTED); /* before the last looks: see tide_worker_post and tide_runtime_nudge */
+    if (!(fresh && w->index) && atomic_load(&runtime->queued) > 0)
+        tide_runtime_wake_one(runtime); /* this one leaves its CPU and takes no entry: somebody else has to */
     if (!has_news(w, fresh)) {
         uint32_t counted = TIDE_PARKED_COUNTED;
         if (due == TIDE_NEVER && atomic_compare_exchange_strong(&w->parked, &counted, TIDE_PARKED_UNCOUNTED))
