@@ -1,4 +1,4 @@
---- `require "tidemill"`: the vocabulary. What is written in C comes from tidemill.core; what only combines it stands here.
+--- `require "tidemill"`: the vocabulary. What is written in C comes from tidemill.core; what combines it stands here.
 
 local core = require("tidemill.core")
 
@@ -39,7 +39,7 @@ end
 --- The instant at which a time limit passes, on tm.monotonic; nil for none.
 local function deadline_after(timeout, name)
   if timeout == nil then return nil end
-  if type(timeout) ~= "number" or not (timeout >= 0) then
+  if type(timeout) ~= "number" or timeout < 0 or timeout ~= timeout then
     error(("bad time limit to '%s' (number of seconds >= 0 expected, got %s)"):format(name, tostring(timeout)), 3)
   end
   return core.monotonic() + timeout
@@ -51,15 +51,20 @@ local function raise_timeout(message)
   error(setmetatable({ kind = "timeout", message = message }, timeout_error), 3)
 end
 
---- The futures of a list without repetitions, in order.
-local function distinct(futures)
+--- The futures of a list without repetitions, in order, and a watch on them.
+local function watch_all(futures, name)
   local seen, list = {}, {}
   for i = 1, #futures do
     local f = futures[i]
-    if f == nil or not seen[f] then list[#list + 1] = f end
-    if f ~= nil then seen[f] = true end
+    if f == nil then f = false end -- a hole: no future, as the watch will say
+    if not seen[f] then
+      seen[f] = true
+      list[#list + 1] = f
+    end
   end
-  return list
+  local watch, problem = core.watch(list)
+  if not watch then error(("bad argument #1 to '%s' (%s)"):format(name, problem), 3) end
+  return list, watch
 end
 
 --- Iterates over futures as they complete, those that are complete already first; each comes once.
@@ -69,8 +74,8 @@ end
 function M.as_completed(futures, timeout)
   check_futures(futures, "as_completed")
   local deadline = deadline_after(timeout, "as_completed")
-  local list = distinct(futures)
-  local watch, left = core.watch(list), #list
+  local list, watch = watch_all(futures, "as_completed")
+  local left = #list
   return function()
     if left == 0 then return nil end
     local i = watch:next(deadline)
@@ -114,8 +119,8 @@ function M.wait(futures, options)
     error(("bad option 'return_when' (FIRST_COMPLETED, FIRST_EXCEPTION or ALL_COMPLETED expected, got %s)")
       :format(tostring(mode)), 2)
   end
-  local list = distinct(futures)
-  local watch, left, stop = core.watch(list), #list, false
+  local list, watch = watch_all(futures, "wait")
+  local left, stop = #list, false
   while left > 0 and not stop do
     local i = watch:next(deadline)
     if not i then break end
@@ -131,15 +136,14 @@ function M.wait(futures, options)
   return done, not_done
 end
 
---- Waits for all futures and returns the first result of each, in order; raises the first failure as soon as it happens.
+--- Waits for all futures and returns the first result of each, in order; raises a failure as soon as it happens.
 ---@param futures tidemill.future[]
 ---@param timeout? number seconds
 ---@return any[] results
 function M.gather(futures, timeout)
   check_futures(futures, "gather")
   local deadline = deadline_after(timeout, "gather")
-  local list = distinct(futures)
-  local watch = core.watch(list)
+  local list, watch = watch_all(futures, "gather")
   for left = #list, 1, -1 do
     local i = watch:next(deadline)
     if not i then raise_timeout(("timeout: %d (of %d) futures unfinished"):format(left, #list)) end

@@ -116,6 +116,23 @@ const char *tide_bind_string(lua_State *L, int arg, const char *key, const char 
     return value;
 }
 
+int tide_bind_choice(lua_State *L, int arg, const char *key, const char *const names[], int absent)
+{
+    char expected[128] = "";
+    size_t size = 0;
+    if (!push_option(L, arg, key))
+        return absent;
+    for (int i = 0; names[i]; i++) {
+        if (lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), names[i]) == 0) {
+            lua_pop(L, 1);
+            return i;
+        }
+        int more = snprintf(expected + size, sizeof expected - size, "%s'%s'", i ? " or " : "", names[i]);
+        size = size + (size_t)more < sizeof expected ? size + (size_t)more : sizeof expected - 1;
+    }
+    return wrong(L, arg, key, expected);
+}
+
 int64_t tide_bind_deadline(lua_State *L, int arg, const char *key)
 {
     if (!push_option(L, arg, key))

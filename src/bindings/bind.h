@@ -29,6 +29,8 @@ lua_Integer tide_bind_integer(lua_State *L, int arg, const char *key, lua_Intege
 bool tide_bind_boolean(lua_State *L, int arg, const char *key, bool absent);
 const char *tide_bind_string(lua_State *L, int arg, const char *key, const char *absent);
 int64_t tide_bind_deadline(lua_State *L, int arg, const char *key);
+/* The index of the string in `names`, which NULL ends. */
+int tide_bind_choice(lua_State *L, int arg, const char *key, const char *const names[], int absent);
 
 /* Pushes the function under `key`; false (nothing pushed) where it is absent. */
 bool tide_bind_function(lua_State *L, int arg, const char *key);

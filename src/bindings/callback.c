@@ -8,13 +8,15 @@
 
 struct tide_callback *tide_callback_new(lua_State *L, const char *what)
 {
+    int function = luaL_ref(L, LUA_REGISTRYINDEX); /* first, as it may raise */
     struct tide_callback *c = tide_calloc(1, sizeof *c);
-    if (!c)
+    if (!c) {
+        luaL_unref(L, LUA_REGISTRYINDEX, function);
         luaL_error(L, "not enough memory");
+    }
     c->home = tide_worker_of(L);
     c->what = what;
-    c->function = LUA_NOREF;
-    c->function = luaL_ref(L, LUA_REGISTRYINDEX);
+    c->function = function;
     return c;
 }
 

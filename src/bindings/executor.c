@@ -120,23 +120,16 @@ static int wait_idle(lua_State *L, struct tide_executor *executor, int64_t deadl
     return tide_await(L, &(struct tide_await){.deadline = deadline}, 0, idle_finish);
 }
 
-static enum tide_executor_cancel check_cancel(lua_State *L, int arg)
-{
-    static const char *const names[] = {"none", "pending", "all", NULL};
-    const char *name = tide_bind_string(L, arg, "cancel", "none");
-    lua_pushstring(L, name);
-    return (enum tide_executor_cancel)luaL_checkoption(L, -1, NULL, names);
-}
-
 static int shutdown(lua_State *L)
 {
     static const char *const options[] = {"wait", "cancel", "timeout", NULL};
+    static const char *const cancels[] = {"none", "pending", "all", NULL}; /* as enum tide_executor_cancel has them */
     struct tide_executor *executor = tide_executor_check(L, 1);
     tide_bind_options(L, 2, options);
     bool wait = tide_bind_boolean(L, 2, "wait", true);
     int64_t deadline = tide_bind_deadline(L, 2, "timeout");
-    enum tide_executor_cancel cancel = check_cancel(L, 2);
-    tide_executor_shutdown(executor, cancel);
+    int cancel = tide_bind_choice(L, 2, "cancel", cancels, TIDE_EXECUTOR_CANCEL_NONE);
+    tide_executor_shutdown(executor, (enum tide_executor_cancel)cancel);
     if (wait)
         return wait_idle(L, executor, deadline);
     lua_pushboolean(L, tide_executor_counts(executor).outstanding == 0);

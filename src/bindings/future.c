@@ -101,14 +101,16 @@ static int push_values(lua_State *L, int index, struct tide_future *future)
     int first = lua_gettop(L) + 1;
     if (!parcel)
         return 0;
-    if (parcel->objects || parcel->size > 64) { /* anything that may have identity is at least that large, or an object */
+    if (atomic_load_explicit(&future->marks, memory_order_relaxed) & TIDE_FUTURE_KEPT) {
         int count = kept(L, index);
         if (count >= 0)
             return count;
     }
     int count = tide_unpack(L, parcel);
-    if (!plain(L, first))
+    if (!plain(L, first)) {
         keep(L, index, first);
+        tide_future_mark(future, TIDE_FUTURE_KEPT);
+    }
     return count;
 }
 
@@ -119,6 +121,13 @@ void tide_future_push_error(lua_State *L, struct tide_future *future)
     lua_pushstring(L, future->error ? future->error : "the task failed");
 }
 
+/* The same, the same value each time. */
+static void push_same_error(lua_State *L, int index, struct tide_future *future)
+{
+    if (!future->result || push_values(L, index, future) == 0)
+        tide_future_push_error(L, future);
+}
+
 int tide_future_outcome(lua_State *L, int index, struct tide_future *future)
 {
     tide_future_mark(future, TIDE_FUTURE_OBSERVED);
@@ -127,7 +136,7 @@ int tide_future_outcome(lua_State *L, int index, struct tide_future *future)
     case TIDE_FUTURE_CANCELLED: tide_cancel_push(L, TIDE_CANCEL_REQUESTED); return lua_error(L);
     default: break;
     }
-    tide_future_push_error(L, future);
+    push_same_error(L, index, future);
     tide_call_remote_trace(L, future);
     return lua_error(L);
 }
@@ -151,15 +160,13 @@ enum { ASK_RESULT, ASK_ERROR };
 
 static int answer(lua_State *L, struct tide_future *future, int what)
 {
-    if (what == ASK_RESULT)
+    if (what == ASK_RESULT || tide_future_state(future) == TIDE_FUTURE_CANCELLED)
         return tide_future_outcome(L, 1, future);
     tide_future_mark(future, TIDE_FUTURE_OBSERVED);
     if (tide_future_state(future) == TIDE_FUTURE_DONE)
         lua_pushnil(L);
-    else if (tide_future_state(future) == TIDE_FUTURE_CANCELLED)
-        tide_cancel_push(L, TIDE_CANCEL_REQUESTED);
     else
-        tide_future_push_error(L, future);
+        push_same_error(L, 1, future);
     return 1;
 }
 
@@ -265,12 +272,15 @@ static int on_done(lua_State *L)
 {
     struct tide_future *future = tide_future_check(L, 1);
     luaL_checktype(L, 2, LUA_TFUNCTION);
-    struct on_done *o = tide_malloc(sizeof *o);
-    if (!o)
-        return luaL_error(L, "not enough memory");
-    *o = (struct on_done){.watch.fire = fire};
+    tide_handle_register(L, 1); /* so that the function gets this very handle */
     lua_pushvalue(L, 2);
-    o->callback = tide_callback_new(L, "callback of a future");
+    struct tide_callback *callback = tide_callback_new(L, "callback of a future");
+    struct on_done *o = tide_malloc(sizeof *o);
+    if (!o) {
+        tide_callback_free(callback);
+        return luaL_error(L, "not enough memory");
+    }
+    *o = (struct on_done){.watch.fire = fire, .callback = callback};
     tide_runtime_hold(tide_worker_of(L)->runtime); /* until it has run; see callback.c */
     tide_future_callback_add(future, &o->watch);
     lua_settop(L, 1);

@@ -1,4 +1,4 @@
-/* core.watch(list) → a watch; watch:next(deadline) → index | nil: what as_completed, wait and gather are made of. */
+/* core.watch(list) → a watch, or nil and which item is no future; watch:next(deadline) → index | nil: what as_completed, wait and gather are made of. */
 #include "sync/watch.h"
 
 #include "base/alloc.h"
@@ -29,9 +29,10 @@ static int new(lua_State *L)
     for (lua_Integer i = 1; i <= count; i++) {
         lua_rawgeti(L, 1, i);
         futures[i - 1] = (struct tide_future *)(void *)tide_handle_test(L, -1, &tide_future_class);
-        if (!futures[i - 1]) {
-            lua_pushfstring(L, "item %I: future expected, got %s", (LUAI_UACINT)i, luaL_typename(L, -1));
-            return luaL_argerror(L, 1, lua_tostring(L, -1));
+        if (!futures[i - 1]) { /* whom to tell knows the caller */
+            lua_pushnil(L);
+            lua_pushfstring(L, "item %I: future expected, got %s", (LUAI_UACINT)i, luaL_typename(L, -2));
+            return 2;
         }
         lua_pop(L, 1);
     }

@@ -43,6 +43,7 @@ enum tide_future_marks {
     TIDE_FUTURE_OBSERVED = 1, /* somebody asked for the outcome, or was told */
     TIDE_FUTURE_IGNORED = 2,  /* nobody wants to be told of a failure */
     TIDE_FUTURE_ASKED = 4,    /* cancelling was asked for while it ran */
+    TIDE_FUTURE_KEPT = 8,     /* some state keeps the decoded values, which have identity */
 };
 
 /* Where the future stands with its owner. */

@@ -50,8 +50,8 @@ bool tide_origin_variable(lua_State *L, int index, char *name, size_t size)
     index = lua_absindex(L, index);
     luaL_checkstack(L, 6, NULL);
     for (int level = 0; level < 3 && lua_getstack(L, level, &ar); level++) {
-        lua_getinfo(L, "f", &ar);
-        bool lua = !lua_iscfunction(L, -1);
+        lua_getinfo(L, "fS", &ar);
+        bool lua = !lua_iscfunction(L, -1) && strcmp(ar.source, "=tidemill") != 0; /* tm.submit is not the caller */
         for (int i = 1; lua && i <= LOCALS_MAX; i++) {
             const char *candidate = lua_getupvalue(L, -1, i);
             if (!candidate)
