@@ -5,6 +5,7 @@ local core = require("tidemill.core")
 local M = {}
 for name, value in pairs(core) do M[name] = value end
 M.watch = nil -- what as_completed, wait and gather are made of
+M.error_class = nil -- the metatable of errors that have a kind
 
 local default_executor
 
@@ -45,10 +46,8 @@ local function deadline_after(timeout, name)
   return core.monotonic() + timeout
 end
 
-local timeout_error = { __name = "tidemill.error", __tostring = function(e) return e.message end }
-
 local function raise_timeout(message)
-  error(setmetatable({ kind = "timeout", message = message }, timeout_error), 3)
+  error(setmetatable({ kind = "timeout", message = message }, core.error_class), 3)
 end
 
 --- The futures of a list without repetitions, in order, and a watch on them.

@@ -1,6 +1,7 @@
 #include "bindings/bind.h"
 
 #include "base/time.h"
+#include "bindings/errors.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -160,25 +161,11 @@ int tide_bind_timed_out(lua_State *L)
     return 2;
 }
 
-static int error_tostring(lua_State *L)
-{
-    lua_getfield(L, 1, "message");
-    return 1;
-}
-
 int tide_bind_raise_timeout(lua_State *L, const char *message)
 {
-    lua_createtable(L, 0, 2);
-    lua_pushliteral(L, "timeout");
-    lua_setfield(L, -2, "kind");
     luaL_where(L, 1);
     lua_pushstring(L, message);
     lua_concat(L, 2);
-    lua_setfield(L, -2, "message");
-    if (luaL_newmetatable(L, "tidemill.error")) {
-        lua_pushcfunction(L, error_tostring);
-        lua_setfield(L, -2, "__tostring");
-    }
-    lua_setmetatable(L, -2);
+    tide_errors_make(L, "timeout");
     return lua_error(L);
 }

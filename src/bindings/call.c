@@ -75,8 +75,9 @@ void tide_call_remote_trace(lua_State *L, struct tide_future *future)
 int tide_call_traceback(lua_State *L)
 {
     struct tide_state *state = tide_state_of(L);
+    struct tide_task *task = tide_task_of(L);
     tide_strbuf_clear(&state->trace);
-    if (tide_cancel_is(L, 1))
+    if (task && task->unwinding) /* a cancellation passes: nobody asks where it struck */
         return 1;
     luaL_traceback(L, L, NULL, 1);
     size_t size;
@@ -142,8 +143,10 @@ static int finish(lua_State *L, int status, lua_KContext context)
         return 0;
     }
     if (status != LUA_OK && status != LUA_YIELD) {
-        if (status == LUA_ERRMEM)
+        if (status == LUA_ERRMEM) {
             tide_state_of(L)->memory.failed = true;
+            tide_memory_error_push(L);
+        }
         fail(L, future);
         return 0;
     }

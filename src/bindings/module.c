@@ -1,5 +1,6 @@
 #include "bindings/module.h"
 
+#include "bindings/errors.h"
 #include "bindings/onsignal.h"
 #include "bindings/version.h"
 
@@ -10,6 +11,8 @@ int tide_open_core(lua_State *L)
     lua_setfield(L, -2, "version");
     lua_pushcfunction(L, tide_onsignal);
     lua_setfield(L, -2, "on_signal");
+    tide_errors_push_class(L);
+    lua_setfield(L, -2, "error_class");
     tide_open_time(L);
     tide_open_event(L);
     tide_open_counter(L);

@@ -1,5 +1,7 @@
 #include "bindings/protect.h"
 
+#include "bindings/errors.h"
+
 static const char *text_of(enum tide_cancel_reason reason)
 {
     switch (reason) {
@@ -26,15 +28,11 @@ void tide_cancel_push(lua_State *L, enum tide_cancel_reason reason)
     lua_rawgetp(L, LUA_REGISTRYINDEX, &reason_keys[reason]);
 }
 
-bool tide_cancel_is(lua_State *L, int index)
+static const char memory_key;
+
+void tide_memory_error_push(lua_State *L)
 {
-    bool is = false;
-    if (lua_istable(L, index) && lua_getmetatable(L, index)) {
-        luaL_getmetatable(L, TIDE_CANCELLED);
-        is = lua_rawequal(L, -1, -2);
-        lua_pop(L, 2);
-    }
-    return is;
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &memory_key);
 }
 
 int tide_cancel_raise(lua_State *L, struct tide_cancel *scope)
@@ -93,28 +91,16 @@ static int xpcall(lua_State *L)
 
 /* ---- the error value ---- */
 
-static int error_tostring(lua_State *L)
-{
-    lua_getfield(L, 1, "message");
-    return 1;
-}
-
 static void make_errors(lua_State *L)
 {
-    luaL_newmetatable(L, TIDE_CANCELLED);
-    lua_pushcfunction(L, error_tostring);
-    lua_setfield(L, -2, "__tostring");
     for (int reason = 0; reason <= TIDE_CANCEL_MEMORY; reason++) {
-        lua_createtable(L, 0, 2);
-        lua_pushstring(L, kind_of((enum tide_cancel_reason)reason));
-        lua_setfield(L, -2, "kind");
         lua_pushstring(L, text_of((enum tide_cancel_reason)reason));
-        lua_setfield(L, -2, "message");
-        lua_pushvalue(L, -2);
-        lua_setmetatable(L, -2);
+        tide_errors_make(L, kind_of((enum tide_cancel_reason)reason));
         lua_rawsetp(L, LUA_REGISTRYINDEX, &reason_keys[reason]);
     }
-    lua_pop(L, 1);
+    lua_pushliteral(L, "not enough memory");
+    tide_errors_make(L, "memory");
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &memory_key);
 }
 
 void tide_protect_open(lua_State *L)

@@ -10,16 +10,11 @@
 #include "bindings/state.h"
 #include "sched/cancel.h"
 
-#define TIDE_CANCELLED "tidemill.cancelled" /* metatable of the error */
-
 /* Marks `scope` as delivered and raises its error; does not return. */
 int tide_cancel_raise(lua_State *L, struct tide_cancel *scope);
 
 /* Pushes the error value of a cancellation for this reason. */
 void tide_cancel_push(lua_State *L, enum tide_cancel_reason reason);
-
-/* True if the value is such an error. */
-bool tide_cancel_is(lua_State *L, int index);
 
 /* A token for the start of a protected stretch, at most 31 bits. */
 static inline uint32_t tide_protect_enter(lua_State *L)
@@ -31,7 +26,10 @@ static inline uint32_t tide_protect_enter(lua_State *L)
 /* At its end (`failed`: an error was caught): does not return if a cancellation has to travel on. */
 void tide_protect_leave(lua_State *L, uint32_t token, bool failed);
 
-/* Replaces pcall and xpcall in the table on top. */
+/* Pushes the error value of a task whose own allocation failed. */
+void tide_memory_error_push(lua_State *L);
+
+/* Replaces pcall and xpcall in the table on top; tide_errors_open came before. */
 void tide_protect_open(lua_State *L);
 
 #endif

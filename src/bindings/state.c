@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "bindings/builtins.h"
 #include "bindings/coro.h"
+#include "bindings/errors.h"
 #include "bindings/hooks.h"
 #include "bindings/initializer.h"
 #include "bindings/module.h"
@@ -38,6 +39,7 @@ static int open_all(lua_State *L)
     lua_newtable(L);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &environments);
     replace_library(L, "coroutine", tide_coro_open);
+    tide_errors_open(L);
     lua_pushglobaltable(L);
     tide_protect_open(L);
     tide_builtins_open(L);

@@ -1,0 +1,20 @@
+/* errors.h - error values that say what kind they are: { kind = "timeout", message = "…" }, with a __tostring.
+ *
+ * All have one metatable, which is the member `error_class` of the module tidemill.core; so they travel by that name and arrive
+ * as what they were.
+ */
+#ifndef TIDE_BINDINGS_ERRORS_H
+#define TIDE_BINDINGS_ERRORS_H
+
+#include <lua.h>
+
+/* Makes the class. In: -. Out: -. */
+void tide_errors_open(lua_State *L);
+
+/* Pushes the class, a metatable. */
+void tide_errors_push_class(lua_State *L);
+
+/* in: the message on top, a string. out: the error value in its place. */
+void tide_errors_make(lua_State *L, const char *kind);
+
+#endif
