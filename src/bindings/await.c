@@ -86,6 +86,7 @@ int tide_await(lua_State *L, const struct tide_await *how, lua_KContext context,
     struct tide_state *state = w->state;
     struct tide_task *task = w->task;
     tide_strbuf_clear(&state->problem);
+    task->waits_for = how->what;
     if (task->on_block) {
         void (*tell)(struct tide_task *) = task->on_block;
         task->on_block = NULL;

@@ -5,6 +5,7 @@
 #include "sched/graph.h"
 #include "sched/runtime.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,8 +39,11 @@ static void trace(lua_State *L, struct tide_strbuf *out)
 static char *describe(struct tide_task *task)
 {
     struct tide_strbuf text = {0}, what = {0};
+    char id[32] = "";
+    if (task->name) /* others may wait for it by number */
+        snprintf(id, sizeof id, " (task %u)", task->id);
     tide_graph_describe(task, &what);
-    tide_strbuf_printf(&text, "'%s' waits%s%s", tide_task_name(task), what.size ? " for " : "", tide_strbuf_text(&what));
+    tide_strbuf_printf(&text, "'%s'%s waits%s%s", tide_task_name(task), id, what.size ? " for " : "", tide_strbuf_text(&what));
     trace(task->inner ? task->inner : task->L, &text);
     tide_strbuf_fini(&what);
     return tide_strbuf_detach(&text);

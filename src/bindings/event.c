@@ -59,7 +59,7 @@ static int wait(lua_State *L)
         return 1;
     }
     lua_settop(L, 1);
-    return tide_await(L, &(struct tide_await){.deadline = deadline}, 0, wait_finish);
+    return tide_await(L, &(struct tide_await){.deadline = deadline, .what = "an event that nobody set"}, 0, wait_finish);
 }
 
 static int tostring(lua_State *L)

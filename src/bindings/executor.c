@@ -74,7 +74,7 @@ static int submit_wait(lua_State *L, struct tide_executor *executor, struct tide
     if (now != 0 && tide_await_skip(task))
         return now > 0 ? 1 : tide_executor_refused(L, executor);
     tide_future_lend_own(task);
-    return tide_await(L, &(struct tide_await){.deadline = TIDE_NEVER}, 0, submit_finish);
+    return tide_await(L, &(struct tide_await){.deadline = TIDE_NEVER, .what = "room in an executor's queue"}, 0, submit_finish);
 }
 
 static int submit(lua_State *L)
@@ -117,7 +117,7 @@ static int wait_idle(lua_State *L, struct tide_executor *executor, int64_t deadl
         return 1;
     }
     tide_future_lend_own(task);
-    return tide_await(L, &(struct tide_await){.deadline = deadline}, 0, idle_finish);
+    return tide_await(L, &(struct tide_await){.deadline = deadline, .what = "an executor to be idle"}, 0, idle_finish);
 }
 
 static int shutdown(lua_State *L)

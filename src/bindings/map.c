@@ -253,7 +253,7 @@ static int wait(lua_State *L, struct mapping *m)
     if (tide_map_enqueue(m->map, &task->waiter, task) && tide_await_skip(task))
         return next(L);
     tide_future_lend_own(task);
-    return tide_await(L, &(struct tide_await){.deadline = m->deadline}, 0, next_waited);
+    return tide_await(L, &(struct tide_await){.deadline = m->deadline, .what = "items of a map"}, 0, next_waited);
 }
 
 /* Hands out the next value: index, value; nothing at the end. */

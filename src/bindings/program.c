@@ -28,6 +28,7 @@ static struct {
     struct tide_runtime runtime;
     bool main_ended;               /* main thread */
     bool main_failed;
+    bool not_loaded;               /* what main failed by is no error of code that ran: no traceback */
     _Atomic uint32_t failures;     /* that nobody read */
     _Atomic int forced_code;       /* os.exit, a signal, a limit: -1 none */
 } program = {.forced_code = -1};
@@ -163,7 +164,8 @@ static int push_part(lua_State *L, size_t i)
     }
     if (i > p->chunk_count || (!p->script && !p->from_stdin))
         return -1;
-    if (luaL_loadfile(L, p->script) != LUA_OK)
+    program.not_loaded = luaL_loadfile(L, p->script) != LUA_OK;
+    if (program.not_loaded)
         lua_error(L);
     int count = p->script_index ? p->argc - p->script_index - 1 : 0;
     luaL_checkstack(L, count + 3, "too many arguments to script");
@@ -208,7 +210,7 @@ static void report_main(lua_State *L)
         lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, -1));
     }
     tide_strbuf_puts(&text, lua_tostring(L, -1));
-    if (state->trace.size)
+    if (state->trace.size && !program.not_loaded)
         tide_strbuf_printf(&text, "\n%s", state->trace.data);
     tide_program_report(tide_strbuf_text(&text));
     tide_strbuf_fini(&text);

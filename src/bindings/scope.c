@@ -167,7 +167,7 @@ static int scope_wait(lua_State *L, lua_KContext context)
     if (tide_group_enqueue(group, &task->waiter, task) && tide_await_skip(task))
         return scope_answer(L, context);
     tide_future_lend_own(task);
-    return tide_await(L, &(struct tide_await){.deadline = TIDE_NEVER}, context, scope_waited);
+    return tide_await(L, &(struct tide_await){.deadline = TIDE_NEVER, .what = "the tasks of its scope"}, context, scope_waited);
 }
 
 static int scope_finish(lua_State *L, int status, lua_KContext context)

@@ -87,7 +87,7 @@ static int next(lua_State *L)
     if (tide_watch_enqueue(watch, &task->waiter, task) && tide_await_skip(task))
         return push_index(L, tide_watch_take(watch));
     tide_future_lend_own(task);
-    return tide_await(L, &(struct tide_await){.deadline = deadline}, 0, next_finish);
+    return tide_await(L, &(struct tide_await){.deadline = deadline, .what = "one of several futures"}, 0, next_finish);
 }
 
 static int finalize(lua_State *L)

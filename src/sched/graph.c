@@ -130,9 +130,11 @@ void tide_graph_describe(struct tide_task *task, struct tide_strbuf *out)
 {
     tide_mutex_lock(&graph_lock);
     describe_wait(task, out);
+    if (!task->edge.class && task->waits_for)
+        tide_strbuf_puts(out, task->waits_for);
     struct tide_task *owner = task->edge.class ? task->edge.class->owner(task->edge.object) : NULL;
     if (owner)
-        tide_strbuf_printf(out, ", which '%s' has to complete", tide_task_name(owner));
+        tide_strbuf_printf(out, ", which task %u has to complete", owner->id);
     if (task->above)
         tide_strbuf_printf(out, "%sbelow '%s' on its worker's stack", out->size ? ", " : "", tide_task_name(task->above));
     tide_mutex_unlock(&graph_lock);

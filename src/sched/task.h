@@ -65,6 +65,7 @@ struct tide_task {
     _Atomic uint8_t attention;      /* some scope was cancelled: look (set by any thread) */
     struct tide_list live;          /* in worker->live */
     struct tide_edge edge;          /* under the graph's lock */
+    const char *waits_for;          /* of the present wait, for reports: "an event"; NULL: the edge says it */
     struct tide_task *above;        /* under the graph's lock: this one is buried on its C stack under that one */
     const void *kind;               /* bindings: what sort of call it runs, */
     void *work;                     /* and which */
