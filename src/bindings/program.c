@@ -216,6 +216,19 @@ static void report_main(lua_State *L)
     tide_strbuf_fini(&text);
 }
 
+/* The run is being ended, and main was told so by what it waited for: that is no failure of its own. */
+static bool ended_with_the_run(lua_State *L)
+{
+    bool cancelled = false;
+    if (tide_program_closing() && lua_istable(L, -1)) {
+        lua_getfield(L, -1, "kind");
+        const char *kind = lua_tostring(L, -1);
+        cancelled = kind && strcmp(kind, "cancelled") == 0;
+        lua_pop(L, 1);
+    }
+    return cancelled;
+}
+
 static int main_finish(lua_State *L, int status, lua_KContext context)
 {
     struct tide_task *task = tide_task_of(L);
@@ -227,7 +240,8 @@ static int main_finish(lua_State *L, int status, lua_KContext context)
     if (status != LUA_OK && status != LUA_YIELD) {
         program.main_failed = true;
         tide_state_of(L)->memory.reserve = true;
-        report_main(L);
+        if (!ended_with_the_run(L))
+            report_main(L);
         tide_state_of(L)->memory.reserve = false;
     }
     return 0;
