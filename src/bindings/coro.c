@@ -71,6 +71,7 @@ static int close_coroutine(lua_State *L, lua_State *co)
     struct tide_worker *w = tide_worker_of(L);
     struct tide_frame frame;
     enter(w, &frame, L, co, false);
+    frame.closing = true;
     int status = lua_resetthread(co);
     leave(w, &frame);
     return status;

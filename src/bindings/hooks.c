@@ -1,6 +1,7 @@
 #include "bindings/hooks.h"
 
 #include "bindings/state.h"
+#include "sched/preempt.h"
 
 #include <string.h>
 
@@ -51,6 +52,8 @@ static int mask_of(const char *text, lua_Integer count)
 
 static void apply(lua_State *co, struct tide_worker *w, int mask, int count)
 {
+    if (tide_preempt_delivering(co)) /* the cancellation that is due comes first; then the hook is restored */
+        return;
     w->hook_busy = 1;
     lua_sethook(co, mask ? call_hook : NULL, mask, count);
     w->hook_busy = 0;
@@ -104,6 +107,8 @@ static int sethook(lua_State *L)
     }
     lua_rawset(L, -3);
     apply(co, tide_worker_of(L), mask, (int)count);
+    if (tide_task_of(L) && atomic_load_explicit(&tide_task_of(L)->attention, memory_order_relaxed))
+        tide_preempt_arm(tide_worker_of(L), L); /* what was just set may have displaced the cut that sees to it */
     return 0;
 }
 

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/time.h"
 #include "bindings/call.h"
+#include "bindings/closing.h"
 #include "bindings/hooks.h"
 #include "bindings/onsignal.h"
 #include "bindings/protect.h"
@@ -295,6 +296,7 @@ static const struct tide_engine engine = {
     .close = tide_state_close,
     .ended = tide_call_ended,
     .tend = tide_state_tend,
+    .holds = tide_closing_holds,
     .raise = raise_due,
     .restore_hook = tide_hooks_restore,
     .deadlock = tide_program_deadlock,

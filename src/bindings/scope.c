@@ -8,10 +8,13 @@
 #include "bindings/program.h"
 #include "bindings/protect.h"
 #include "exec/group.h"
+#include "sched/preempt.h"
 
 /* ---- tm.timeout(seconds, fn, ...), tm.shield(fn, ...) ----
  * Stack: 1 the scope (a userdata that unlinks itself if its coroutine is dropped), then the results. The context is the token
  * of protect.h. */
+
+enum { MAX_SHIELDS = 200 };
 
 static const char scope_name[] = "tidemill.cancel_scope";
 
@@ -21,15 +24,15 @@ static int scope_gc(lua_State *L)
     return 0;
 }
 
-static struct tide_cancel *open_scope(lua_State *L, int64_t deadline)
+static struct tide_cancel *open_scope(lua_State *L, struct tide_task *task, int64_t deadline)
 {
-    struct tide_task *task = tide_await_prepare(L);
     struct tide_cancel *scope = lua_newuserdatauv(L, sizeof *scope, 0);
     *scope = (struct tide_cancel){0};
     luaL_setmetatable(L, scope_name);
     if (tide_cancel_open(scope, task, deadline) != 0)
         luaL_error(L, "not enough memory");
     scope->home = L;
+    scope->mark = scope;
     return scope;
 }
 
@@ -51,7 +54,7 @@ static int timeout(lua_State *L)
     luaL_argcheck(L, seconds >= 0, 1, seconds < 0 ? "time limit is negative" : "time limit is NaN");
     luaL_checktype(L, 2, LUA_TFUNCTION);
     lua_KContext context = tide_protect_enter(L);
-    open_scope(L, tide_deadline_after(seconds));
+    open_scope(L, tide_await_prepare(L), tide_deadline_after(seconds));
     lua_replace(L, 1);
     int status = lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, context, timeout_finish);
     return timeout_finish(L, status, context);
@@ -64,24 +67,22 @@ static int shield_finish(lua_State *L, int status, lua_KContext context)
     bool failed = status != LUA_OK && status != LUA_YIELD;
     tide_cancel_close(scope);
     task->shield--;
+    if (atomic_load_explicit(&task->attention, memory_order_relaxed))
+        tide_preempt_arm(tide_worker_of(L), L); /* what was held back comes behind the shield, when its results are taken */
     tide_protect_leave(L, (uint32_t)context, failed);
-    if (failed)
-        return lua_error(L);
-    struct tide_cancel *due = tide_cancel_due(task);
-    if (due) /* what was held back is raised where the shield ends */
-        return tide_cancel_raise(L, due);
-    return lua_gettop(L) - 1;
+    return failed ? lua_error(L) : lua_gettop(L) - 1;
 }
 
 static int shield(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TFUNCTION);
     lua_KContext context = tide_protect_enter(L);
-    if (tide_task_of(L) && tide_task_of(L)->shield >= 200)
-        return luaL_error(L, "too many nested shields");
-    open_scope(L, TIDE_NEVER);
+    struct tide_task *task = tide_task_of(L); /* no look for what is due: a closer that begins with a shield runs to its end */
+    if (!task || task->shield >= MAX_SHIELDS)
+        return luaL_error(L, task ? "too many nested shields" : "no task is running");
+    open_scope(L, task, TIDE_NEVER);
     lua_insert(L, 1);
-    tide_task_of(L)->shield++;
+    task->shield++;
     int status = lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, context, shield_finish);
     return shield_finish(L, status, context);
 }
@@ -194,6 +195,7 @@ static int scope(lua_State *L)
     if (tide_group_open(group, task, TIDE_NEVER) != 0)
         return luaL_error(L, "not enough memory");
     group->scope.home = L;
+    group->scope.mark = lua_topointer(L, AT_GROUP);
     int status = lua_pcallk(L, 1, LUA_MULTRET, 0, context, scope_finish);
     return scope_finish(L, status, context);
 }

@@ -26,6 +26,8 @@ static void arrived(struct tide_task *task, struct tide_cancel *scope)
     task->unwinding = scope->suspended;
     task->flags &= (uint8_t)~TIDE_TASK_GRACE_OVER;
     tide_worker_timer_remove(task->worker, &task->grace);
+    if (tide_cancel_due(task)) /* it came while this one travelled, and found nobody to interrupt */
+        tide_worker_kick(task->worker);
 }
 
 void tide_cancel_close(struct tide_cancel *scope)
@@ -38,9 +40,9 @@ void tide_cancel_close(struct tide_cancel *scope)
     for (link = &task->scope; *link != scope; link = &(*link)->outer) /* a foreign coroutine may have ended out of order */
         assert(*link);
     *link = scope->outer;
+    scope->task = NULL;
     if (task->unwinding == scope)
         arrived(task, scope);
-    scope->task = NULL;
 }
 
 void tide_cancel_close_all(struct tide_task *task)

@@ -41,6 +41,8 @@ struct tide_cancel {
     uint32_t opened;               /* task->deliveries where it began */
     uint32_t number;               /* task->deliveries when it was delivered: what has a lower one lies on its way out */
     const void *home;              /* bindings: the coroutine whose stack has its frame */
+    const void *mark;              /* bindings: the first value of that frame */
+    int64_t held_since;            /* when a closer first held its delivery back; 0: none has */
     struct tide_cancel *suspended; /* what travelled when this one was delivered, resumed when it has arrived */
 };
 

@@ -56,10 +56,10 @@ static void deliver_hook(lua_State *L, lua_Debug *ar)
             return;
         }
     }
-    tide_preempt_disarm(w, L);
-    if (!innermost(w, L))
+    struct tide_cancel *scope = innermost(w, L) ? tide_cancel_due(w->task) : NULL;
+    if (scope && w->runtime->engine.holds(L, scope))
         return;
-    struct tide_cancel *scope = tide_cancel_due(w->task);
+    tide_preempt_disarm(w, L);
     if (scope)
         w->runtime->engine.raise(L, scope);
 }

@@ -27,7 +27,9 @@ struct tide_engine {
     void (*ended)(struct tide_worker *worker, struct tide_task *task, int status);
     /* Between two tasks, at times: mend the state if it ran out of memory. */
     void (*tend)(struct tide_worker *worker);
-    /* In the hook, inside the task: raises the due cancellation. Does not return if it raises. */
+    /* In the hook, inside the task: true if the due cancellation must not be raised at this point, but later. */
+    bool (*holds)(struct lua_State *L, struct tide_cancel *scope);
+    /* In the hook, inside the task: raises it. Does not return. */
     void (*raise)(struct lua_State *L, struct tide_cancel *scope);
     /* In the hook: puts the script's own hook back on L. */
     void (*restore_hook)(struct lua_State *L);

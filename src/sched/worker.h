@@ -26,6 +26,7 @@ struct tide_frame {
     struct lua_State *L;        /* the coroutine that runs in it */
     struct tide_frame *outer;   /* NULL for a task's base */
     bool yieldable;             /* everything outside it lets a scheduler yield through */
+    bool closing;               /* L is being closed: what runs in it are its closers */
 };
 
 enum tide_yield_reason { TIDE_YIELD_USER = 0, TIDE_YIELD_WAIT, TIDE_YIELD_SLICE };
