@@ -197,7 +197,7 @@ static int make_code(struct tide_packer *p, struct tide_origin *origin, struct t
 {
     struct tide_parcel *parcel;
     bool assigns = p->assigns, sets_globals = p->sets_globals, tables = p->tables > 0;
-    bool reusable = !assigns && !sets_globals && !tables && !p->leaks && !p->reflects;
+    bool reflects = p->leaks || p->reflects;
     int error = tide_encode_finish(p);
     if (!error)
         error = tide_packer_parcel(p, &parcel);
@@ -206,9 +206,10 @@ static int make_code(struct tide_packer *p, struct tide_origin *origin, struct t
     struct tide_code *code = tide_code_new(parcel, origin);
     if (!code)
         return TIDE_ENOMEM;
-    code->reusable = reusable;
+    code->reusable = !assigns && !sets_globals && !tables && !reflects;
     code->watched = assigns || tables;
     code->sets_globals = sets_globals;
+    code->reflects = reflects;
     *out = code;
     return 0;
 }

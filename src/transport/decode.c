@@ -296,14 +296,16 @@ static void fill_objects(struct decoder *d, struct tide_reader shells)
 static void fill_env(struct decoder *d)
 {
     lua_State *L = d->L;
-    unsigned leaks;
+    unsigned flags;
     size_t count, size;
     const char *name;
     push_object(d, (uint64_t)d->env);
     int env = lua_gettop(L);
-    if (!tide_get_byte(&d->in, &leaks) || !tide_get_count(&d->in, &count))
+    if (!tide_get_byte(&d->in, &flags) || !tide_get_count(&d->in, &count))
         corrupt(L);
-    if (leaks)
+    if (flags & TIDE_ENV_EXPOSED)
+        tide_env_expose(L, d->t, env);
+    if (flags & TIDE_ENV_COMPLETE)
         tide_env_complete(L, d->t, env);
     for (; count > 0; count--) {
         if (!tide_get_block(&d->in, &name, &size))

@@ -118,6 +118,7 @@ static int put_object(struct tide_packer *p, int index, struct tide_strbuf *out)
         if (tide_env_is(L, p->t, index, NULL)) {
             error = tide_encode_env(p, index, out);
             *id = p->env;
+            p->leaks = true;
             return error;
         }
         error = classify(p, index, &kind);
@@ -137,15 +138,14 @@ static inline int put_plain(struct tide_packer *p, int index, struct tide_strbuf
     const char *text;
     if (!at)
         return TIDE_ENOMEM;
+    if (lua_isinteger(L, index)) {
+        tide_buf_end(out, tide_put_integer(at, lua_tointeger(L, index)));
+        return 1;
+    }
     switch (lua_type(L, index)) {
     case LUA_TNIL: *at++ = TIDE_TAG_NIL; break;
     case LUA_TBOOLEAN: *at++ = lua_toboolean(L, index) ? TIDE_TAG_TRUE : TIDE_TAG_FALSE; break;
-    case LUA_TNUMBER:
-        if (lua_isinteger(L, index))
-            at = tide_put_integer(at, lua_tointeger(L, index));
-        else
-            at = tide_put_float(at, lua_tonumber(L, index));
-        break;
+    case LUA_TNUMBER: at = tide_put_float(at, lua_tonumber(L, index)); break;
     case LUA_TSTRING:
         text = lua_tolstring(L, index, &size);
         if (size > longest)
@@ -357,7 +357,7 @@ int tide_encode_finish(struct tide_packer *p)
     tide_strbuf_append(out, p->shells.data, p->shells.size);
     tide_strbuf_append(out, p->bodies.data, p->bodies.size);
     if (p->env) {
-        tide_buf_byte(out, p->leaks);
+        tide_buf_byte(out, (p->leaks ? TIDE_ENV_COMPLETE : 0) | (p->leaks || p->reflects ? TIDE_ENV_EXPOSED : 0));
         tide_buf_varint(out, p->standard_count);
         tide_strbuf_append(out, p->standards.data, p->standards.size);
         tide_buf_varint(out, p->global_count);

@@ -7,6 +7,19 @@
 
 enum { DEPTH_MAX = 8 }; /* of a chain of __index tables */
 
+static const char marker; /* metatable[&marker] = true in the metatables of environments */
+
+/* in: layer at `layer`; out: a metatable for environments above it */
+static void push_metatable(lua_State *L, int layer)
+{
+    layer = lua_absindex(L, layer);
+    lua_createtable(L, 0, 2);
+    lua_pushvalue(L, layer);
+    lua_setfield(L, -2, "__index");
+    lua_pushboolean(L, 1);
+    lua_rawsetp(L, -2, &marker);
+}
+
 /* in: layer; out: popped. Makes it the present one. */
 static void use_layer(lua_State *L, struct tide_transport *t)
 {
@@ -17,9 +30,7 @@ static void use_layer(lua_State *L, struct tide_transport *t)
     if (lua_rawget(L, -2) != LUA_TTABLE) {
         lua_pop(L, 1);
         lua_createtable(L, 2, 0);
-        lua_createtable(L, 0, 1);
-        lua_pushvalue(L, layer);
-        lua_setfield(L, -2, "__index");
+        push_metatable(L, layer);
         lua_rawseti(L, -2, 1);
         lua_newtable(L);
         tide_slot_push(L, t, TIDE_SLOT_WEAK_VALUES);
@@ -74,8 +85,13 @@ void tide_env_push_new(lua_State *L, const struct tide_transport *t, int entries
     lua_pushliteral(L, "_G");
     lua_pushvalue(L, -2);
     lua_rawset(L, -3);
+}
+
+void tide_env_expose(lua_State *L, const struct tide_transport *t, int index)
+{
+    index = lua_absindex(L, index);
     tide_slot_push(L, t, TIDE_SLOT_ENVS);
-    lua_pushvalue(L, -2);
+    lua_pushvalue(L, index);
     lua_pushboolean(L, 1);
     lua_rawset(L, -3);
     lua_pop(L, 1);
@@ -123,9 +139,7 @@ void tide_env_complete(lua_State *L, const struct tide_transport *t, int index)
     index = lua_absindex(L, index);
     tide_slot_push(L, t, TIDE_SLOT_ENV_META);
     lua_getfield(L, -1, "__index");
-    lua_createtable(L, 0, 1);
-    lua_pushvalue(L, -2);
-    lua_setfield(L, -2, "__index");
+    push_metatable(L, -1);
     lua_setmetatable(L, index);
     copy_layers(L, index);
     lua_pop(L, 1);
@@ -154,11 +168,13 @@ bool tide_env_is(lua_State *L, const struct tide_transport *t, int index, const 
     if (lua_topointer(L, index) == t->globals)
         return true;
     index = lua_absindex(L, index);
-    if (!upvalue || strcmp(upvalue, "_ENV") != 0) {
-        /* by any other way than _ENV an environment is met with its metatable, or by code that took that away */
-        if (!lua_getmetatable(L, index))
-            return false;
-        lua_pop(L, 1);
+    if (lua_getmetatable(L, index)) {
+        bool marked = lua_rawgetp(L, -1, &marker) != LUA_TNIL;
+        lua_pop(L, 2);
+        if (marked)
+            return true;
+    } else if (!upvalue || strcmp(upvalue, "_ENV") != 0) {
+        return false;
     }
     tide_slot_push(L, t, TIDE_SLOT_ENVS);
     lua_pushvalue(L, index);

@@ -7,7 +7,8 @@
  *     __index → layer            the state's base, or the environment of an executor's initializer,
  *       __index → base           whose own metatable leads to the base
  *
- * One environment for each message, shared by all its functions. An environment is recognised by identity (SLOT_ENVS).
+ * One environment for each message, shared by all its functions. An environment is recognised by its metatable; one that
+ * code can get hold of, and whose metatable it may change, is also listed in SLOT_ENVS.
  */
 #ifndef TIDE_TRANSPORT_ENV_H
 #define TIDE_TRANSPORT_ENV_H
@@ -35,6 +36,9 @@ void tide_env_open(lua_State *L, struct tide_transport *t);
 /* out: a new environment with room for `entries` globals */
 void tide_env_push_new(lua_State *L, const struct tide_transport *t, int entries);
 
+/* The environment at `index` is within reach of code as a value: remembers it. */
+void tide_env_expose(lua_State *L, const struct tide_transport *t, int index);
+
 /* Makes the environment at `index` complete: what is below it is copied in, and its metatable is its own. For code that
  * looks at the environment as a table. */
 void tide_env_complete(lua_State *L, const struct tide_transport *t, int index);
@@ -42,7 +46,8 @@ void tide_env_complete(lua_State *L, const struct tide_transport *t, int index);
 /* in: - out: the standard global `name` if the present layer leaves it as it was, else nil */
 void tide_env_push_standard(lua_State *L, const struct tide_transport *t, const char *name, size_t size);
 
-/* Whether the value at `index` is the base's globals or an environment. `upvalue` is its name if it is an upvalue's. */
+/* Whether the value at `index` is the base's globals or an environment. `upvalue` is its name if it is an upvalue's: without
+ * a metatable, a table is taken for one only behind the name _ENV. */
 bool tide_env_is(lua_State *L, const struct tide_transport *t, int index, const char *upvalue);
 
 /* in: name (string) on top; out: in its place, its value as a global of the environment at `index`, without metamethods */

@@ -160,6 +160,16 @@ static struct tide_parcel *pack_flat(lua_State *L, int first, int count, size_t 
     return parcel;
 }
 
+/* out: the message of the failure; that of a refusal is there already */
+static int fail(lua_State *L, int error)
+{
+    if (error == TIDE_ENOMEM) {
+        luaL_checkstack(L, 1, NULL);
+        tide_slot_push(L, tide_transport_of(L), TIDE_SLOT_NOMEM);
+    }
+    return error;
+}
+
 int tide_pack_values(lua_State *L, int first, int count, const char *noun, struct tide_parcel **out)
 {
     size_t bytes;
@@ -167,7 +177,7 @@ int tide_pack_values(lua_State *L, int first, int count, const char *noun, struc
     first = lua_absindex(L, first);
     if (measure(L, first, count, &bytes, &handles)) {
         *out = pack_flat(L, first, count, bytes, handles);
-        return *out ? 0 : TIDE_ENOMEM;
+        return *out ? 0 : fail(L, TIDE_ENOMEM);
     }
     luaL_checkstack(L, 10, NULL);
     struct tide_packer *p = tide_packer_take(L, tide_transport_of(L));
@@ -177,7 +187,7 @@ int tide_pack_values(lua_State *L, int first, int count, const char *noun, struc
         error = tide_packer_parcel(p, out);
     tide_packer_give(p, L, self);
     lua_remove(L, self);
-    return error;
+    return error ? fail(L, error) : 0;
 }
 
 int tide_pack_try(lua_State *L, int first, int count, struct tide_parcel **out)
@@ -188,10 +198,7 @@ int tide_pack_try(lua_State *L, int first, int count, struct tide_parcel **out)
 struct tide_parcel *tide_pack(lua_State *L, int first, int count)
 {
     struct tide_parcel *parcel;
-    int error = tide_pack_try(L, first, count, &parcel);
-    if (error == TIDE_ENOMEM)
-        tide_transport_nomem(L);
-    if (error)
+    if (tide_pack_try(L, first, count, &parcel) != 0)
         lua_error(L);
     return parcel;
 }
@@ -243,15 +250,12 @@ int tide_packer_try(lua_State *L, int index, const char *noun)
         p->count = count;
     }
     lua_remove(L, self);
-    return error;
+    return error ? fail(L, error) : 0;
 }
 
 void tide_packer_add(lua_State *L, int index)
 {
-    int error = tide_packer_try(L, index, "item");
-    if (error == TIDE_ENOMEM)
-        tide_transport_nomem(L);
-    if (error)
+    if (tide_packer_try(L, index, "item") != 0)
         lua_error(L);
 }
 

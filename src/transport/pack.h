@@ -16,8 +16,8 @@
  * that names the way to the value ("cannot send field 'a.b[3]' of argument 2 …"), or lack of memory. */
 struct tide_parcel *tide_pack(lua_State *L, int first, int count);
 
-/* The same without raising a refusal. 0 and *out; TIDE_EREFUSED with the message pushed; TIDE_ENOMEM. `noun` is what the
- * message calls the values: "argument", "result", "error". */
+/* The same without raising a refusal. 0 and *out; or TIDE_EREFUSED or TIDE_ENOMEM with the message pushed. `noun` is what it
+ * calls the values: "argument", "result", "error". Lua's own lack of memory is still raised. */
 int tide_pack_values(lua_State *L, int first, int count, const char *noun, struct tide_parcel **out);
 int tide_pack_try(lua_State *L, int first, int count, struct tide_parcel **out); /* "argument" */
 

@@ -32,7 +32,8 @@ struct tide_code {
     struct tide_parcel *parcel;     /* one value: the function */
     bool reusable;                  /* nobody can tell whether a state decodes it once or each time */
     bool watched;                   /* what it captured may be changed by running it */
-    bool sets_globals;
+    bool sets_globals;              /* assigns globals of its environment */
+    bool reflects;                  /* uses its environment as a value, or reaches load, debug and the like */
 };
 
 static inline struct tide_parcel *tide_parcel_ref(struct tide_parcel *p)

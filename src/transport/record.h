@@ -26,7 +26,7 @@ enum tide_slot {
     TIDE_SLOT_DECODED,      /* code id → function, for the present layer; weak values */
     TIDE_SLOT_ENV_META,     /* metatable of environments over the present layer */
     TIDE_SLOT_LAYERS,       /* layer → { metatable, decoded }; weak keys */
-    TIDE_SLOT_ENVS,         /* environment → true; weak keys */
+    TIDE_SLOT_ENVS,         /* environment that code can get hold of → true; weak keys */
     TIDE_SLOT_PACKERS,      /* coroutine → packer with an open stream; weak keys */
     TIDE_SLOT_SPARE,        /* the packer that is kept for the next message */
     TIDE_SLOT_PACKER_META,

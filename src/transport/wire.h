@@ -40,6 +40,11 @@ enum tide_shell {
     TIDE_SHELL_STRING,      /* varint size, bytes: a long string that may occur again */
 };
 
+enum tide_env_flags {
+    TIDE_ENV_COMPLETE = 1,  /* code uses it as a value: all standard globals have to be in it */
+    TIDE_ENV_EXPOSED = 2,   /* code can get hold of it */
+};
+
 enum { TIDE_SHORT_MAX = 63, TIDE_SMALL_MAX = 127, TIDE_VARINT_MAX = 10, TIDE_NUMBER_MAX = 1 + TIDE_VARINT_MAX };
 
 static inline unsigned char *tide_put_raw(unsigned char *p, const void *bytes, size_t size)

@@ -78,6 +78,8 @@ static void a_task_has_an_environment_of_its_own(void **state)
            "assert(there(function() setmetatable(_G, {__index = function() error 'strict' end}); return type(print) end)\n"
            "  == 'function')\n"
            "assert(there(function() return getmetatable(_G).__metatable, type(print) end) == nil)\n"
+           "assert(there(function(g) return g ~= _G and g.print == print and g._G == g and g.string.len('x') == 1 end, _G))\n"
+           "assert(there(function(t) local n = 0; for k in pairs(t.g) do n = n + 1 end return n > 20 end, {g = _G}))\n"
            "function one() shared = 'yes'; return two() end\n"
            "function two() return shared end\n"
            "assert(there(one) == 'yes' and shared == nil)\n");
@@ -269,7 +271,8 @@ static void changed_captures_are_told_once(void **state)
            "assert(note(f, 1) == \"script.lua:3: task changed captured table 'results'; the caller will not see it \"\n"
            "  .. '(return the values, or use tm.dict)')\n"
            "for i = 1, 200 do assert(note(f, 1) == nil) end\n"
-           "assert(note(function() count = count + 1 end):find(\"script.lua:7: task changed captured local 'count'\", 1, true))\n"
+           "assert(note(function() count = count + 1 end):find(\"script.lua:7: task changed captured local 'count'\", 1,\n"
+           "  true))\n"
            "assert(note(function() return results, seen, name end) == nil)\n"
            "assert(note(function() seen.a.b[2] = 0 end):find(\"captured table 'seen'\", 1, true))\n"
            "assert(note(function() seen.a.b[1] = nil end):find(\"captured table 'seen'\", 1, true))\n"

@@ -4,6 +4,15 @@
 #include "transport/bytecode.h"
 #include "transport/wire.h"
 
+#include <pthread.h>
+
+/* The thread sanitizer keeps a few words of each frame that an error jumps over, and has room for some thousand errors. */
+#ifdef __SANITIZE_THREAD__
+enum { MUTATIONS = 100, NOISE = 1000 };
+#else
+enum { MUTATIONS = 4000, NOISE = 50000 };
+#endif
+
 static uint64_t seed = 20240611;
 
 static uint32_t random_below(uint32_t limit)
@@ -63,7 +72,6 @@ static void mutations_never_crash_the_decoder(void **state)
         "local t = {}; for i = 1, 60 do t[i] = {i, name = 'n' .. i, big = ('b'):rep(300)} end; return t",
         "local t = {}; for i = 1, 200 do t[i] = i * 1000 end; return t",
     };
-    enum { ROUNDS = 4000 };
     lua_State *L = open_state_with(watching_alloc, NULL);
     lua_pushcfunction(L, l_require);
     lua_setglobal(L, "require");
@@ -72,7 +80,7 @@ static void mutations_never_crash_the_decoder(void **state)
         struct tide_parcel *p = parcel_of(L, chunks[c]);
         unsigned char *bytes = malloc(p->size);
         largest = 0;
-        for (int round = 0; round < ROUNDS; round++) {
+        for (int round = 0; round < MUTATIONS; round++) {
             memcpy(bytes, tide_parcel_bytes(p), p->size);
             for (uint32_t n = random_below(4); n > 0; n--)
                 bytes[random_below((uint32_t)p->size)] = (unsigned char)random_below(256);
@@ -91,7 +99,7 @@ static void noise_never_crashes_the_decoder(void **state)
 {
     unsigned char bytes[64];
     lua_State *L = open_state_with(watching_alloc, NULL);
-    for (int round = 0; round < 50000; round++) {
+    for (int round = 0; round < NOISE; round++) {
         size_t size = random_below(sizeof bytes);
         for (size_t i = 0; i < size; i++)
             bytes[i] = (unsigned char)random_below(random_below(2) ? 256 : 32);
@@ -145,7 +153,8 @@ static void the_bytecode_reader_survives_any_bytes(void **state)
     lua_State *L = luaL_newstate();
     struct tide_bytecode b = {.is_env = {true}};
     struct tide_strbuf dump = {0};
-    assert_int_equal(luaL_loadstring(L, "local a = x; function f(...) g = h.i; return function() a = _ENV end end"), LUA_OK);
+    static const char source[] = "local a = x; function f(...) g = h.i; return function() a = _ENV end end";
+    assert_int_equal(luaL_loadstring(L, source), LUA_OK);
     lua_dump(L, dump_cb, &dump, 0);
     assert_int_equal(tide_bytecode_scan(&b, dump.data, dump.size), 0);
     assert_true(b.sets_globals && b.leaks && b.name_count == 2);
@@ -231,7 +240,8 @@ static const char sender[] =
     "local function count() n = n + 1 end\n"
     "local mt = {__index = function() return 1 end}\n"
     "return function(a) count() t[3] = helper({}) return a.list[1] end,\n"
-    "  setmetatable({list = {1, 2, 'x'}, f = string.upper, big = ('z'):rep(1000), q = thing and thing(1)}, mt), {print, count}\n";
+    "  setmetatable({list = {1, 2, 'x'}, f = string.upper, big = ('z'):rep(1000), q = thing and thing(1)}, mt),\n"
+    "  {print, count}\n";
 
 /* Runs `fn` in L with the stack as arguments; the status. */
 static int call_protected(lua_State *L, lua_CFunction fn)
@@ -349,12 +359,64 @@ static void opening_may_run_out_of_memory_anywhere(void **state)
 static void finalizers_may_send_while_something_is_sent(void **state)
 {
     script("local sent = 0\n"
-           "local function rubbish() setmetatable({}, {__gc = function() copy({sent, {}}); code(function() return sent end); sent = sent + 1 end}) end\n"
+           "local function rubbish() setmetatable({}, {__gc = function()\n"
+           "  copy({sent, {}}); code(function() return sent end); sent = sent + 1 end}) end\n"
            "collectgarbage('setpause', 100) collectgarbage('setstepmul', 1000)\n"
            "for i = 1, 3000 do rubbish()\n"
            "  local t = copy({i, {i, ('k'):rep(i % 400)}, print, function() return i end})\n"
            "  assert(t[1] == i and t[2][1] == i and t[3] == print and t[4]() == i) end\n"
            "assert(sent > 100)\n");
+}
+
+/* ---- threads ---- */
+
+enum { THREADS = 4, RUNS = 2000 };
+
+struct reader {
+    pthread_t thread;
+    int wrong;
+};
+
+/* Each in a state of its own: the same code and the same parcel. */
+static void *read_all(void *arg)
+{
+    struct reader *r = arg;
+    lua_State *L = open_state_with(plain_alloc, NULL);
+    for (int i = 0; i < RUNS; i++) {
+        tide_unpack_function(L, journey.code);
+        int count = tide_unpack(L, journey.values);
+        if (lua_pcall(L, count, 1, 0) != LUA_OK || lua_tointeger(L, -1) != 42)
+            r->wrong++;
+        tide_code_unref(tide_code_ref(journey.code));
+        tide_parcel_unref(tide_parcel_ref(journey.values));
+        lua_settop(L, 0);
+        luaL_loadstring(L, "return function(...) return ... end");
+        lua_call(L, 0, 1);
+        tide_code_unref(tide_pack_function(L, 1));
+        lua_settop(L, 0);
+    }
+    lua_close(L);
+    return NULL;
+}
+
+static void many_threads_read_one_message(void **state)
+{
+    lua_State *other, *L = open_pair(&other);
+    struct reader readers[THREADS] = {0};
+    assert_int_equal(luaL_dostring(L, "local n = 2; function add(t) return t.a * n + t.q:number() end return add"), LUA_OK);
+    journey.code = tide_pack_function(L, 1);
+    assert_int_equal(luaL_dostring(L, "return {a = 20, q = thing(2), f = function() end}"), LUA_OK);
+    journey.values = tide_pack(L, 2, 1);
+    lua_settop(L, 0);
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&readers[i].thread, NULL, read_all, &readers[i]), 0);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(readers[i].thread, NULL);
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(readers[i].wrong, 0);
+    end_journey();
+    close_pair(L);
+    assert_int_equal(things_alive, 0);
 }
 
 int main(void)
@@ -368,6 +430,7 @@ int main(void)
         cmocka_unit_test(the_heap_may_run_out_of_memory_anywhere),
         cmocka_unit_test(a_state_works_on_after_it_ran_out_of_memory),
         cmocka_unit_test(opening_may_run_out_of_memory_anywhere),
+        cmocka_unit_test(many_threads_read_one_message),
         cmocka_unit_test(finalizers_may_send_while_something_is_sent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

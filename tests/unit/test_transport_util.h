@@ -30,7 +30,7 @@ struct thing {
     int number;
 };
 
-static int things_alive;
+static _Atomic int things_alive;
 
 static void thing_destroy(struct tide_object *object)
 {
