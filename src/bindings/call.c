@@ -167,9 +167,9 @@ void tide_call_function(lua_State *L, struct tide_future *future)
     struct tide_code *code = (struct tide_code *)(void *)future->code;
     tide_require_follow(L);
     tide_unpack_function(L, code);
-    if (!code->sets_globals)
+    if (!code->sets_globals && !code->reflects)
         return;
-    tide_env_of(L, -1); /* what it loads sees the same globals */
+    tide_env_of(L, -1); /* what it loads sees the same globals, and sets them */
     if (lua_istable(L, -1))
         tide_state_set_environment(L);
     else
