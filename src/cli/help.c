@@ -16,7 +16,7 @@ static const char text[] =
     "  --workers N         threads that run tasks, 1 to 1024; default: one for each CPU\n"
     "  --timeout TIME      end the run after TIME, with exit code 124\n"
     "  --grace TIME        time for an orderly end after a signal or the timeout; default: 10s\n"
-    "  --max-memory SIZE   memory that the Lua state of one worker may take\n"
+    "  --max-memory SIZE   memory that all Lua states together may take\n"
     "  --strict            a task that changes a captured local or table fails, instead of a warning\n"
     "  --quiet             print errors only: no warnings\n"
     "  -v, --version       print the versions of Tidemill and of its libraries\n"

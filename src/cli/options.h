@@ -36,7 +36,7 @@ struct tide_options {
     int workers;        /* 0: one for each CPU */
     int64_t timeout_ns; /* of the whole run; 0: none */
     int64_t grace_ns;   /* of an orderly shutdown; 0: none is given */
-    int64_t max_memory; /* bytes that a Lua state may take; 0: the default */
+    int64_t max_memory; /* bytes that all Lua states may take; 0: the default */
     bool strict;
     bool quiet;
     bool debug_yield_all;   /* a scheduler yield at each VM instruction */

@@ -12,7 +12,7 @@
 
 enum {
     PLACEMENT_SLACK = 16,            /* live tasks that a worker may have more than the one with fewest */
-    DEFAULT_STACK = 1024 * 1024,
+    DEFAULT_STACK = 2 * 1024 * 1024, /* address space; what is not touched costs nothing */
 };
 
 static struct tide_runtime *the_runtime;

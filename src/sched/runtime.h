@@ -45,7 +45,7 @@ struct tide_runtime_options {
     int64_t grace_ns;
     int64_t slice_ns;       /* how long a task may run while others wait; 0: 1 ms */
     bool yield_always;      /* debug: a scheduler yield at every VM instruction */
-    size_t stack;           /* bytes of C stack of a worker; 0: 1 MiB */
+    size_t stack;           /* bytes of C stack of a worker; 0: 2 MiB */
 };
 
 struct tide_runtime {

@@ -15,7 +15,7 @@
 enum {
     SHARED_EVERY = 32,             /* resumes between two looks at the shared queue */
     MAX_NEST = 16,                 /* nested loops on one C stack */
-    STACK_RESERVE = 160 * 1024,    /* C stack that a nested loop must leave: LUAI_MAXCCALLS levels of a Lua C call */
+    STACK_RESERVE = 512 * 1024,    /* C stack that a nested loop must leave: 200 C calls of Lua, each with a buffer on it */
 };
 
 static const int64_t cut_patience = TIDE_MS(10);    /* cut tasks get a slice before woken ones after this; 20 ms are promised */
