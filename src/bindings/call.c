@@ -4,7 +4,7 @@
 #include "bindings/initializer.h"
 #include "bindings/program.h"
 #include "bindings/protect.h"
-#include "bindings/require.h"
+#include "bindings/paths.h"
 #include "transport/captures.h"
 #include "transport/env.h"
 #include "transport/pack.h"
@@ -165,7 +165,7 @@ static int finish(lua_State *L, int status, lua_KContext context)
 void tide_call_function(lua_State *L, struct tide_future *future)
 {
     struct tide_code *code = (struct tide_code *)(void *)future->code;
-    tide_require_follow(L);
+    tide_paths_follow(L);
     tide_unpack_function(L, code);
     if (!code->sets_globals && !code->reflects)
         return;

@@ -8,7 +8,7 @@
 #include "bindings/future.h"
 #include "bindings/module.h"
 #include "bindings/program.h"
-#include "bindings/require.h"
+#include "bindings/paths.h"
 #include "transport/pack.h"
 
 static const char *const keys[] = {"max_workers", "name", "initializer", "queue_size", NULL};
@@ -31,7 +31,7 @@ static int new(lua_State *L)
             options.initializer = &initializer->base;
         }
     }
-    tide_require_publish(L);
+    tide_paths_publish(L);
     struct tide_executor *executor = tide_executor_new(&options);
     tide_code_unref(initializer);
     return tide_bind_new(L, (struct tide_object *)executor);

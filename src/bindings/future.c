@@ -8,7 +8,7 @@
 #include "bindings/module.h"
 #include "bindings/program.h"
 #include "bindings/protect.h"
-#include "bindings/require.h"
+#include "bindings/paths.h"
 #include "sync/watch.h"
 #include "transport/pack.h"
 
@@ -28,7 +28,7 @@ struct tide_future *tide_future_make(lua_State *L, int index, int count)
     future->code = &code->base;
     if (tide_state_of(L)->sent != code) { /* another function than last time: it may need modules of paths set meanwhile */
         tide_state_of(L)->sent = code;
-        tide_require_publish(L);
+        tide_paths_publish(L);
     }
     future->name = tide_code_name(code);
     if (count)

@@ -6,6 +6,7 @@
 #include "bindings/closing.h"
 #include "bindings/hooks.h"
 #include "bindings/onsignal.h"
+#include "bindings/paths.h"
 #include "bindings/protect.h"
 #include "bindings/state.h"
 #include "sched/clock.h"
@@ -380,6 +381,7 @@ static void tear_down(void)
     tide_onsignal_fini();
     /* states first give back their handles; then nothing is left that a worker could touch */
     tide_runtime_fini(&program.runtime);
+    tide_paths_fini();
 }
 
 int tide_program_run(const struct tide_program *p)

@@ -1,8 +1,6 @@
 #define _GNU_SOURCE /* PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP */
 #include "bindings/require.h"
 
-#include "base/alloc.h"
-#include "base/thread.h"
 #include "bindings/bind.h"
 #include "bindings/embedded.h"
 #include "bindings/module.h"
@@ -11,72 +9,6 @@
 
 #include <pthread.h>
 #include <string.h>
-
-/* ---- paths ---- */
-
-static struct tide_mutex paths_lock; /* rank 45 */
-/* protected by paths_lock */
-static char *path, *cpath;
-static _Atomic uint32_t paths_version;
-
-static bool replace(char **kept, const char *text)
-{
-    if (!text || (*kept && strcmp(*kept, text) == 0))
-        return false;
-    char *copy = tide_strdup(text);
-    if (!copy)
-        return false;
-    tide_free(*kept);
-    *kept = copy;
-    return true;
-}
-
-void tide_require_publish(lua_State *L)
-{
-    if (tide_worker_of(L)->index != 0)
-        return;
-    lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-    lua_getfield(L, -1, "package");
-    lua_getfield(L, -1, "path");
-    lua_getfield(L, -2, "cpath");
-    tide_mutex_lock(&paths_lock);
-    bool changed = replace(&path, lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL);
-    changed |= replace(&cpath, lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL);
-    if (changed)
-        atomic_fetch_add(&paths_version, 1);
-    tide_mutex_unlock(&paths_lock);
-    lua_pop(L, 4);
-}
-
-void tide_require_follow(lua_State *L)
-{
-    struct tide_state *state = tide_state_of(L);
-    char *new_path = NULL, *new_cpath = NULL;
-    uint32_t version = atomic_load_explicit(&paths_version, memory_order_relaxed);
-    if (state->paths_version == version || state->worker->index == 0)
-        return;
-    tide_mutex_lock(&paths_lock);
-    new_path = path ? tide_strdup(path) : NULL;
-    new_cpath = cpath ? tide_strdup(cpath) : NULL;
-    tide_mutex_unlock(&paths_lock);
-    state->paths_version = version;
-    lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-    lua_getfield(L, -1, "package");
-    /* the copies are anchored by the stack before the buffers go; a raise for lack of memory loses two small blocks */
-    lua_pushstring(L, new_path);
-    lua_pushstring(L, new_cpath);
-    tide_free(new_path);
-    tide_free(new_cpath);
-    if (lua_isstring(L, -1))
-        lua_setfield(L, -3, "cpath");
-    else
-        lua_pop(L, 1);
-    if (lua_isstring(L, -1))
-        lua_setfield(L, -2, "path");
-    else
-        lua_pop(L, 1);
-    lua_pop(L, 2);
-}
 
 /* ---- modules compiled in ---- */
 
