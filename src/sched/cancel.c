@@ -14,18 +14,28 @@ int tide_cancel_open(struct tide_cancel *scope, struct tide_task *task, int64_t 
     scope->timer.kind = TIDE_TIMER_SCOPE;
     if (deadline != TIDE_NEVER) {
         int failed = tide_worker_timer_add(task->worker, &scope->timer, deadline);
-        if (failed)
+        if (failed) {
+            scope->task = NULL; /* as one that is closed */
             return failed;
+        }
     }
     task->scope = scope;
     return 0;
 }
 
+/* `scope` travels no more; in general it is the one that travels now, else one that this has suspended. */
 static void arrived(struct tide_task *task, struct tide_cancel *scope)
 {
-    task->unwinding = scope->suspended;
-    task->flags &= (uint8_t)~TIDE_TASK_GRACE_OVER;
-    tide_worker_timer_remove(task->worker, &task->grace);
+    struct tide_cancel **link;
+    for (link = &task->unwinding; *link && *link != scope;)
+        link = &(*link)->suspended;
+    if (!*link)
+        return;
+    *link = scope->suspended;
+    if (!task->unwinding) { /* the grace is that of all that travelled */
+        task->flags &= (uint8_t)~TIDE_TASK_GRACE_OVER;
+        tide_worker_timer_remove(task->worker, &task->grace);
+    }
     if (tide_cancel_due(task)) /* it came while this one travelled, and found nobody to interrupt */
         tide_worker_kick(task->worker);
 }
@@ -41,8 +51,7 @@ void tide_cancel_close(struct tide_cancel *scope)
         assert(*link);
     *link = scope->outer;
     scope->task = NULL;
-    if (task->unwinding == scope)
-        arrived(task, scope);
+    arrived(task, scope);
 }
 
 void tide_cancel_close_all(struct tide_task *task)
