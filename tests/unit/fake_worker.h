@@ -1,4 +1,4 @@
-/* fake_worker.h - workers without a Lua state, whose tasks are stretches of C, for the tests of sync and exec.
+/* fake_worker.h - workers without a Lua state, whose tasks are stretches of C, for the tests of sched, sync and exec.
  *
  * A plain thread becomes a worker between fake_worker_open and _close; a task is made by tide_task_new with no coroutine, and
  * waits by fake_wait, in the nested loop that Lua code uses where it cannot yield. Where the test wants the real runtime, the
