@@ -1,6 +1,7 @@
 #include "bindings/call.h"
 
 #include "base/alloc.h"
+#include "bindings/hooks.h"
 #include "bindings/initializer.h"
 #include "bindings/program.h"
 #include "bindings/protect.h"
@@ -47,6 +48,8 @@ void tide_call_ended(struct tide_worker *worker, struct tide_task *task, int sta
     if (call->ended)
         call->ended(task, task->work, status);
     tide_task_free(task);
+    if (status == LUA_OK && lua_gethook(co))
+        tide_hooks_forget(state->L, co);
     /* after an error in a hook a coroutine is never hooked again, so one that ended by an error is not used twice */
     tide_state_release(state, co, slot, status == LUA_OK);
     if (state->wants_collection || state->lost)

@@ -42,6 +42,8 @@ static void call_hook(lua_State *L, lua_Debug *ar)
     else
         lua_pushnil(L);
     lua_call(L, 2, 0);
+    if (ar->event == LUA_HOOKCOUNT || ar->event == LUA_HOOKLINE)
+        tide_preempt_poll(tide_worker_of(L), L);
 }
 
 static int mask_of(const char *text, lua_Integer count)
@@ -71,6 +73,30 @@ void tide_hooks_restore(lua_State *L)
         lua_pop(L, 2);
     }
     lua_pop(L, 1);
+}
+
+static int forget(lua_State *L)
+{
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &hooks_key);
+    lua_pushvalue(L, 1);
+    lua_pushnil(L);
+    lua_rawset(L, -3);
+    return 0;
+}
+
+void tide_hooks_forget(lua_State *L, lua_State *co)
+{
+    struct tide_worker *w = tide_worker_of(L);
+    if (w->user_hooks && lua_checkstack(L, 2) && lua_checkstack(co, 1)) {
+        lua_pushcfunction(L, forget);
+        lua_pushthread(co);
+        lua_xmove(co, L, 1);
+        if (lua_pcall(L, 1, 0, 0) != LUA_OK)
+            lua_pop(L, 1);
+    }
+    w->hook_busy = 1;
+    lua_sethook(co, NULL, 0, 0);
+    w->hook_busy = 0;
 }
 
 static int sethook(lua_State *L)

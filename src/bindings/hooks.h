@@ -14,4 +14,7 @@ void tide_hooks_open(lua_State *L);
 /* Puts the script's hook for L, if it has one, back in place. Called inside a hook of ours. */
 void tide_hooks_restore(lua_State *L);
 
+/* Between two tasks: takes all hooks off a coroutine that another task is going to use. `L` is the state's main thread. */
+void tide_hooks_forget(lua_State *L, lua_State *co);
+
 #endif

@@ -46,6 +46,12 @@ void tide_preempt_signal(struct tide_worker *worker)
     pthread_kill(worker->thread, SIGNAL);
 }
 
+void tide_preempt_poll(struct tide_worker *worker, lua_State *L)
+{
+    (void)worker;
+    (void)L;
+}
+
 void tide_preempt_enter(struct tide_worker *worker, lua_State *L)
 {
     if (worker->runtime->options.yield_always)
