@@ -12,8 +12,11 @@
 enum { MAX_LEVELS = 12, MAX_GROUPS = 50, EXIT_DEADLOCK = 70 };
 
 struct group {
-    char *text;
-    unsigned count;
+    const char *name; /* of its tasks */
+    bool numbered;
+    unsigned first;   /* task's number, by which others may wait for it */
+    unsigned more;
+    char *text;       /* what they wait for and where */
 };
 
 /* As luaL_traceback, without allocating in a state that is not ours: its thread sleeps and cannot interfere. */
@@ -39,33 +42,41 @@ static void trace(lua_State *L, struct tide_strbuf *out)
 static char *describe(struct tide_task *task)
 {
     struct tide_strbuf text = {0}, what = {0};
-    char id[32] = "";
-    if (task->name) /* others may wait for it by number */
-        snprintf(id, sizeof id, " (task %u)", task->id);
     tide_graph_describe(task, &what);
-    tide_strbuf_printf(&text, "'%s'%s waits%s%s", tide_task_name(task), id, what.size ? " for " : "", tide_strbuf_text(&what));
+    tide_strbuf_printf(&text, "waits%s%s", what.size ? " for " : "", tide_strbuf_text(&what));
     trace(task->inner ? task->inner : task->L, &text);
     tide_strbuf_fini(&what);
     return tide_strbuf_detach(&text);
 }
 
-static void add(struct group *groups, size_t *count, unsigned *more, struct tide_task *task)
+static void add(struct group *groups, size_t *count, unsigned *left_out, struct tide_task *task)
 {
+    const char *name = tide_task_name(task);
     char *text = describe(task);
     if (!text)
         return;
     for (size_t i = 0; i < *count; i++)
-        if (strcmp(groups[i].text, text) == 0) {
-            groups[i].count++;
+        if (strcmp(groups[i].text, text) == 0 && strcmp(groups[i].name, name) == 0) {
+            groups[i].more++;
             tide_free(text);
             return;
         }
     if (*count == MAX_GROUPS) {
-        ++*more;
+        ++*left_out;
         tide_free(text);
         return;
     }
-    groups[(*count)++] = (struct group){text, 1};
+    groups[(*count)++] = (struct group){.name = name, .numbered = task->name, .first = task->id, .text = text};
+}
+
+static void print(struct tide_strbuf *out, const struct group *g)
+{
+    tide_strbuf_printf(out, "\n    '%s'", g->name);
+    if (g->numbered && g->more)
+        tide_strbuf_printf(out, " (task %u and %u more like it)", g->first, g->more);
+    else if (g->numbered)
+        tide_strbuf_printf(out, " (task %u)", g->first);
+    tide_strbuf_printf(out, " %s", g->text);
 }
 
 void tide_program_deadlock(struct tide_runtime *runtime)
@@ -73,19 +84,19 @@ void tide_program_deadlock(struct tide_runtime *runtime)
     struct group groups[MAX_GROUPS];
     struct tide_strbuf report = {0};
     size_t count = 0;
-    unsigned more = 0;
+    unsigned left_out = 0;
+    if (tide_program_closing()) /* told already, or ending for another reason: closers that wait have the grace */
+        return;
     for (uint32_t i = 0; i <= atomic_load(&runtime->started); i++)
         tide_list_each (link, &runtime->workers[i]->live)
-            add(groups, &count, &more, tide_container(link, struct tide_task, live));
+            add(groups, &count, &left_out, tide_container(link, struct tide_task, live));
     tide_strbuf_puts(&report, "deadlock: every task waits, and nothing is left that could wake one");
     for (size_t i = 0; i < count; i++) {
-        tide_strbuf_printf(&report, "\n    %s", groups[i].text);
-        if (groups[i].count > 1)
-            tide_strbuf_printf(&report, "\n        (and %u more like it)", groups[i].count - 1);
+        print(&report, &groups[i]);
         tide_free(groups[i].text);
     }
-    if (more)
-        tide_strbuf_printf(&report, "\n    and %u more", more);
+    if (left_out)
+        tide_strbuf_printf(&report, "\n    and %u more", left_out);
     tide_program_report(tide_strbuf_text(&report));
     tide_strbuf_fini(&report);
     tide_program_force(EXIT_DEADLOCK);

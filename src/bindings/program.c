@@ -150,6 +150,13 @@ static int load_library(lua_State *L)
     return 0;
 }
 
+static void must_load(lua_State *L, int status)
+{
+    program.not_loaded = status != LUA_OK;
+    if (program.not_loaded)
+        lua_error(L);
+}
+
 /* Pushes part `i` of the program and its arguments; the number of arguments, or -1 behind the last. Raises. */
 static int push_part(lua_State *L, size_t i)
 {
@@ -159,16 +166,14 @@ static int push_part(lua_State *L, size_t i)
         if (!chunk->code) {
             lua_pushlightuserdata(L, (void *)(uintptr_t)chunk->library);
             lua_pushcclosure(L, load_library, 1);
-        } else if (luaL_loadbuffer(L, chunk->code, strlen(chunk->code), "=(command line)") != LUA_OK) {
-            lua_error(L);
+        } else {
+            must_load(L, luaL_loadbuffer(L, chunk->code, strlen(chunk->code), "=(command line)"));
         }
         return 0;
     }
     if (i > p->chunk_count || (!p->script && !p->from_stdin))
         return -1;
-    program.not_loaded = luaL_loadfile(L, p->script) != LUA_OK;
-    if (program.not_loaded)
-        lua_error(L);
+    must_load(L, luaL_loadfile(L, p->script));
     int count = p->script_index ? p->argc - p->script_index - 1 : 0;
     luaL_checkstack(L, count + 3, "too many arguments to script");
     for (int k = 0; k < count; k++)

@@ -10,6 +10,7 @@
 #include "bindings/module.h"
 #include "bindings/protect.h"
 #include "bindings/require.h"
+#include "bindings/warning.h"
 #include "transport/transport.h"
 
 #include <assert.h>
@@ -68,6 +69,7 @@ static int open_lua(struct tide_worker *worker, struct tide_state *state)
         return TIDE_ENOMEM;
     *(struct tide_worker **)lua_getextraspace(state->L) = worker;
     lua_atpanic(state->L, panic);
+    tide_warning_open(state->L);
     worker->L = state->L;
     lua_gc(state->L, LUA_GCSTOP); /* nothing to collect while the libraries are opened */
     lua_pushcfunction(state->L, open_all);
@@ -112,6 +114,7 @@ void tide_state_close(struct tide_worker *worker)
     tide_strbuf_fini(&state->trace);
     tide_strbuf_fini(&state->problem);
     tide_strbuf_fini(&state->remote);
+    tide_strbuf_fini(&state->warning);
     tide_free(state);
     worker->state = NULL;
 }

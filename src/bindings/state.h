@@ -40,6 +40,8 @@ struct tide_state {
     struct tide_strbuf remote;        /* tracebacks of other tasks that came with the error raised last */
     const void *sent;                 /* the code that was submitted last; compared, never followed */
     bool lost;                        /* collection did not help: fail all and rebuild */
+    bool warns;                       /* warn("@on") */
+    struct tide_strbuf warning;       /* one that is not complete yet */
 };
 
 static inline struct tide_worker *tide_worker_of(lua_State *L)

@@ -46,7 +46,7 @@ static int64_t look(struct tide_runtime *runtime, struct tide_worker *w, struct 
 {
     int64_t slice = runtime->options.slice_ns;
     uint64_t turns = atomic_load_explicit(&w->turns, memory_order_relaxed);
-    if (!atomic_load_explicit(&w->busy, memory_order_relaxed)) {
+    if (!atomic_load_explicit(&w->busy, memory_order_acquire)) { /* pairs with run(): w->thread is set */
         view->looks = 0;
         return calm;
     }
@@ -92,15 +92,39 @@ static void pass_signals(struct tide_runtime *runtime)
     tide_worker_post(runtime->workers[0], &runtime->signal_mail);
 }
 
+static _Atomic int last_code;
+
+static void leave_at_once(int signal)
+{
+    (void)signal;
+    _exit(atomic_load(&last_code));
+}
+
+/* What was printed gets out, unless somebody is about to write or the reader takes more than a second. */
+static void flush_bounded(void)
+{
+    struct sigaction action = {.sa_handler = leave_at_once};
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGALRM);
+    sigaction(SIGALRM, &action, NULL);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    alarm(1);
+    if (ftrylockfile(stdout) == 0)
+        fflush(stdout);
+}
+
 static void end_process(struct tide_runtime *runtime)
 {
     char text[160];
+    atomic_store(&last_code, atomic_load(&runtime->exit_code));
     int size = snprintf(text, sizeof text,
                         "tidemill: the grace of %.3g s is over and something still runs; ending without it (see --grace)\n",
                         (double)runtime->options.grace_ns * 1e-9);
+    flush_bounded();
     if (size > 0 && write(STDERR_FILENO, text, (size_t)size) < 0)
-        _exit(atomic_load(&runtime->exit_code));
-    _exit(atomic_load(&runtime->exit_code));
+        _exit(atomic_load(&last_code));
+    _exit(atomic_load(&last_code));
 }
 
 /* Enforces --timeout and the grace; returns the instant of the next limit. */

@@ -315,9 +315,10 @@ void tide_future_launch(struct tide_future *future, enum tide_future_launch wher
     int code = push(&future->entry, where);
     if (code == 0)
         return;
-    char text[160];
+    char text[200];
     if (code == TIDE_ETHREAD)
-        snprintf(text, sizeof text, "cannot start a worker thread: %s", strerror(errno));
+        snprintf(text, sizeof text, "cannot start a worker thread: %s; a limit on processes or memory? (ulimit -u, -v)",
+                 strerror(errno));
     else
         snprintf(text, sizeof text, "cannot start a task: %s", tide_strerror(code));
     tide_future_drop(future, TIDE_FUTURE_FAILED, tide_strdup(text));
