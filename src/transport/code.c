@@ -162,6 +162,25 @@ static struct note *make_note(lua_State *L, struct tide_packer *p, int function,
     return note;
 }
 
+/* in: anchors, environment on top; out: and the value that the check is about */
+static void push_checked(lua_State *L, const struct check *check, int function, int anchors)
+{
+    if (check->upvalue == 0) {
+        int env = anchors + 1;
+        lua_rawgeti(L, anchors, check->anchor);
+        lua_pushvalue(L, -1);
+        if (lua_rawget(L, env) == LUA_TNIL) {
+            lua_settop(L, env + 1); /* it may stand in a layer below */
+            tide_env_lookup(L, env);
+        }
+    } else if (check->anchor == 0) {
+        lua_getupvalue(L, function, (int)check->upvalue);
+    } else {
+        lua_rawgeti(L, anchors, check->anchor);
+        lua_getupvalue(L, -1, (int)check->upvalue);
+    }
+}
+
 /* in: the note on top; out: the same. Whether the function at `function` would be encoded as it was. */
 static bool unchanged(lua_State *L, const struct note *note, int function)
 {
@@ -170,21 +189,13 @@ static bool unchanged(lua_State *L, const struct note *note, int function)
     int top = lua_gettop(L), anchors = top + 1;
     bool same = true;
     lua_getiuservalue(L, top, 1);
+    lua_rawgeti(L, anchors, 1);
     for (uint32_t i = 0; i < note->count && same; i++) {
         const struct check *check = &note->checks[i];
-        if (check->upvalue == 0) {
-            lua_rawgeti(L, anchors, 1);
-            lua_rawgeti(L, anchors, check->anchor);
-            tide_env_lookup(L, anchors + 1);
-        } else if (check->anchor == 0) {
-            lua_getupvalue(L, function, (int)check->upvalue);
-        } else {
-            lua_rawgeti(L, anchors, check->anchor);
-            lua_getupvalue(L, -1, (int)check->upvalue);
-        }
+        push_checked(L, check, function, anchors);
         struct mark now = mark_of(L, -1);
         same = now.bits == check->mark.bits && now.kind == check->mark.kind;
-        lua_settop(L, anchors);
+        lua_settop(L, anchors + 1);
     }
     lua_settop(L, top);
     return same;

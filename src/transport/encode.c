@@ -369,6 +369,14 @@ int tide_encode_finish(struct tide_packer *p)
     return out->failed ? TIDE_ENOMEM : 0;
 }
 
+int tide_encode_plain(struct tide_packer *p, lua_State *L, int index)
+{
+    p->L = L;
+    int plain = put_plain(p, index, &p->out, SIZE_MAX);
+    p->count += plain > 0;
+    return plain;
+}
+
 int tide_encode(struct tide_packer *p, lua_State *L, int self, struct tide_root root)
 {
     size_t size = p->out.size;

@@ -6,7 +6,7 @@
 #include <lualib.h>
 #include <string.h>
 
-enum { MEMBERS_MAX = 20000 }; /* of one table: nobody's interface is larger */
+enum { MEMBERS_MAX = 20000 }; /* of one module, sub-tables included: nobody's interface is larger */
 
 /* The state of one look at a module; indices are of the stack. */
 struct scan {
@@ -16,6 +16,7 @@ struct scan {
     bool standard;      /* a module of the base */
     bool c_only;        /* only C functions are new here */
     bool io;
+    int looked;         /* members of the present module so far */
 };
 
 /* in: value, name on top; out: the name popped. The first name that a value gets stays, if it is still true. */
@@ -67,10 +68,10 @@ static bool is_world(struct scan *s)
 static void scan_members(struct scan *s, int prefix, int depth)
 {
     lua_State *L = s->L;
-    int table = lua_gettop(L), looked = 0;
+    int table = lua_gettop(L);
     luaL_checkstack(L, 12, NULL);
     for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
-        if (++looked > MEMBERS_MAX) {
+        if (++s->looked > MEMBERS_MAX) {
             lua_pop(L, 2);
             return;
         }
@@ -102,6 +103,7 @@ static void scan_module(struct scan *s)
     int name = lua_gettop(L) - 1, value = name + 1;
     const char *text = lua_tostring(L, name);
     bool base = strcmp(text, LUA_GNAME) == 0;
+    s->looked = 0;
     s->io = s->standard && strcmp(text, LUA_IOLIBNAME) == 0;
     if (!base && (lua_istable(L, value) || lua_isfunction(L, value))) {
         lua_pushvalue(L, name);

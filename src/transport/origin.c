@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { BUCKETS = 512, LIMIT = 4096, NAME_MAX_BYTES = 80, LOCALS_MAX = 250, GLOBALS_MAX = 2000 };
+enum { BUCKETS = 512, LIMIT = 4096, NAME_MAX_BYTES = 80, LOCALS_MAX = 250, LEVELS_MAX = 8, GLOBALS_MAX = 2000 };
 
 static struct {
     struct tide_mutex lock;
@@ -44,33 +44,47 @@ static bool among_globals(lua_State *L, int index, char *name, size_t size)
     return found;
 }
 
+/* in: a Lua function on top; out: popped. Whether one of its upvalues is the function. */
+static bool among_upvalues(lua_State *L, int index, char *name, size_t size)
+{
+    const char *candidate;
+    int function = lua_gettop(L);
+    bool found = false;
+    for (int i = 1; !found && (candidate = lua_getupvalue(L, function, i)) != NULL; i++)
+        found = matches(L, index, candidate, name, size);
+    lua_pop(L, 1);
+    return found;
+}
+
+static bool among_locals(lua_State *L, int index, const lua_Debug *ar, char *name, size_t size)
+{
+    const char *candidate;
+    for (int i = 1; i <= LOCALS_MAX && (candidate = lua_getlocal(L, ar, i)) != NULL; i++)
+        if (matches(L, index, candidate, name, size))
+            return true;
+    return false;
+}
+
+/* Tidemill's own modules in Lua bear this source: their parameters are nobody's names. */
+static bool is_own(const lua_Debug *ar)
+{
+    return strncmp(ar->source, "=tidemill", 9) == 0;
+}
+
 bool tide_origin_variable(lua_State *L, int index, char *name, size_t size)
 {
     lua_Debug ar;
     index = lua_absindex(L, index);
     luaL_checkstack(L, 6, NULL);
-    for (int level = 0; level < 3 && lua_getstack(L, level, &ar); level++) {
-        lua_getinfo(L, "fS", &ar);
-        bool lua = !lua_iscfunction(L, -1) && strcmp(ar.source, "=tidemill") != 0; /* tm.submit is not the caller */
-        for (int i = 1; lua && i <= LOCALS_MAX; i++) {
-            const char *candidate = lua_getupvalue(L, -1, i);
-            if (!candidate)
-                break;
-            if (matches(L, index, candidate, name, size)) {
-                lua_pop(L, 1);
-                return true;
-            }
+    for (int level = 0; level < LEVELS_MAX && lua_getstack(L, level, &ar); level++) {
+        lua_getinfo(L, "Sf", &ar);
+        if (lua_iscfunction(L, -1) || is_own(&ar)) {
+            lua_pop(L, 1);
+            continue;
         }
-        lua_pop(L, 1);
-        for (int i = 1; lua && i <= LOCALS_MAX; i++) {
-            const char *candidate = lua_getlocal(L, &ar, i);
-            if (!candidate)
-                break;
-            if (matches(L, index, candidate, name, size))
-                return true;
-        }
-        if (lua)
-            break;
+        if (among_upvalues(L, index, name, size) || among_locals(L, index, &ar, name, size))
+            return true;
+        break;
     }
     return among_globals(L, index, name, size);
 }

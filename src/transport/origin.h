@@ -34,8 +34,8 @@ const char *tide_origin_name(const struct tide_origin *origin);
 /* "script.lua:12". */
 const char *tide_origin_place(const struct tide_origin *origin);
 
-/* The name of the variable that holds the function at `index`: a local or upvalue of the Lua function that called us, else a
- * global. False if it has none. Writes at most `size` bytes. */
+/* The name of the variable that holds the function at `index`: a local or upvalue of the script's function that called us,
+ * else a global. False if it has none. Writes at most `size` bytes. */
 bool tide_origin_variable(lua_State *L, int index, char *name, size_t size);
 
 #endif

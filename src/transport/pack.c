@@ -37,6 +37,8 @@ static int packer_gc(lua_State *L)
     struct tide_packer *p = lua_touserdata(L, 1);
     if (p->t->spare == p)
         p->t->spare = NULL;
+    if (p->t->stream == p)
+        p->t->stream_owner = NULL;
     drop_objects(p);
     free_buffers(p);
     tide_memo_fini(&p->memo);
@@ -238,6 +240,8 @@ static struct tide_packer *push_stream(lua_State *L, struct tide_transport *t)
 int tide_packer_try(lua_State *L, int index, const char *noun)
 {
     struct tide_transport *t = tide_transport_of(L);
+    if (t->stream_owner == L && tide_encode_plain(t->stream, L, index) > 0)
+        return 0;
     index = lua_absindex(L, index);
     struct tide_packer *p = push_stream(L, t);
     int self = lua_gettop(L);

@@ -92,7 +92,10 @@ int tide_packer_parcel(struct tide_packer *p, struct tide_parcel **out);
  * is at stack index `self`. 0; TIDE_EREFUSED with the message pushed; TIDE_ENOMEM. Raises if Lua runs out of memory. */
 int tide_encode(struct tide_packer *p, lua_State *L, int self, struct tide_root root);
 
-/* The two halves of it, for who wants to look at the graph in between: _graph leaves `pending` and `seen` on the stack,
+/* Writes one value behind the stream if it has no identity: 1 if so, 0 if not, TIDE_ENOMEM. */
+int tide_encode_plain(struct tide_packer *p, lua_State *L, int index);
+
+/* The two halves of tide_encode, for who wants to look at the graph in between: _graph leaves `pending` and `seen` on the stack,
  * _finish (to be called after a 0) takes them off. */
 int tide_encode_graph(struct tide_packer *p, lua_State *L, int self, struct tide_root root);
 int tide_encode_finish(struct tide_packer *p);
