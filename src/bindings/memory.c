@@ -120,7 +120,7 @@ static void *large_new(struct tide_memory *m, size_t size)
 static void release(struct tide_memory *m, void *block, size_t size)
 {
     m->used -= size;
-    if (size <= TIDE_SLAB_MAX) {
+    if (tide_slab_fits(size)) {
         tide_slab_give(&m->slab, block, tide_slab_class(size));
         return;
     }
@@ -145,7 +145,7 @@ static void *large_resize(struct tide_memory *m, void *block, size_t before, siz
 
 static void *move(struct tide_memory *m, void *block, size_t before, size_t size)
 {
-    void *fresh = size <= TIDE_SLAB_MAX ? small_new(m, size) : large_new(m, size);
+    void *fresh = tide_slab_fits(size) ? small_new(m, size) : large_new(m, size);
     if (!fresh)
         return NULL;
     memcpy(fresh, block, before < size ? before : size);
@@ -164,7 +164,7 @@ static void *shrink(struct tide_memory *m, void *block, size_t before, size_t si
     m->failed = failed;
     if (fresh)
         return fresh;
-    if (before > TIDE_SLAB_MAX)
+    if (!tide_slab_fits(before))
         return NULL; /* malloc's; the system itself is out of memory, and Lua raises */
     m->used -= before - size;
     return block;
@@ -174,14 +174,14 @@ void *tide_memory_alloc(void *ud, void *block, size_t old_size, size_t new_size)
 {
     struct tide_memory *m = ud;
     if (!block) /* then old_size is the kind of object */
-        return new_size == 0 ? NULL : new_size <= TIDE_SLAB_MAX ? small_new(m, new_size) : large_new(m, new_size);
+        return new_size == 0 ? NULL : tide_slab_fits(new_size) ? small_new(m, new_size) : large_new(m, new_size);
     if (new_size == 0) {
         release(m, block, old_size);
         return NULL;
     }
-    if (old_size > TIDE_SLAB_MAX && new_size > TIDE_SLAB_MAX)
+    if (!tide_slab_fits(old_size) && !tide_slab_fits(new_size))
         return large_resize(m, block, old_size, new_size);
-    if (old_size <= TIDE_SLAB_MAX && new_size <= TIDE_SLAB_MAX && tide_slab_class(old_size) == tide_slab_class(new_size)) {
+    if (tide_slab_fits(old_size) && tide_slab_fits(new_size) && tide_slab_class(old_size) == tide_slab_class(new_size)) {
         m->used += new_size - old_size;
         return block;
     }

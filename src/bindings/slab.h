@@ -20,6 +20,12 @@ enum { TIDE_SLAB_MAX = 0 };
 enum { TIDE_SLAB_MAX = TIDE_SLAB_STEP * TIDE_SLAB_CLASSES }; /* larger blocks are malloc's */
 #endif
 
+/* Whether a block of that size is the slab's. */
+static inline _Bool tide_slab_fits(size_t size)
+{
+    return TIDE_SLAB_MAX > 0 && size <= TIDE_SLAB_MAX;
+}
+
 struct tide_slab_piece;
 
 struct tide_slab {
