@@ -141,8 +141,14 @@ static int finish(lua_State *L, int status, lua_KContext context)
     struct tide_parcel *parcel = NULL;
     (void)context;
     if (task->unwinding == &task->root) {
-        /* closers may have replaced the error; the cancellation is what ended it */
-        tide_future_finish(future, TIDE_FUTURE_CANCELLED, NULL, NULL);
+        if (status != LUA_OK && status != LUA_YIELD)
+            tide_protect_report(L, &task->root);
+        if (atomic_load(&task->root.reason) != TIDE_CANCEL_MEMORY) {
+            tide_future_finish(future, TIDE_FUTURE_CANCELLED, NULL, NULL);
+            return 0;
+        }
+        tide_cancel_push(L, TIDE_CANCEL_MEMORY); /* nobody asked for its end: it failed with its state */
+        fail(L, future);
         return 0;
     }
     if (status != LUA_OK && status != LUA_YIELD) {
@@ -185,12 +191,11 @@ static int run(lua_State *L)
     int result = 0;
     if (!tide_initializer_ready(L, future, run, &result))
         return result;
-    struct tide_message *call = tide_future_take_call(future);
     lua_pushcfunction(L, tide_call_traceback);
     tide_call_function(L, future);
     lua_pushvalue(L, AT_FUNCTION);
-    int count = call ? tide_unpack(L, (struct tide_parcel *)(void *)call) : 0;
-    tide_message_unref(call);
+    int count = future->call ? tide_unpack(L, (struct tide_parcel *)(void *)future->call) : 0;
+    tide_message_unref(tide_future_take_call(future)); /* now, as what raised before leaves it to the future */
     int status = lua_pcallk(L, count, LUA_MULTRET, AT_HANDLER, 0, finish);
     return finish(L, status, 0);
 }

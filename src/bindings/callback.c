@@ -117,6 +117,10 @@ static void deliver(struct tide_mail *mail, struct tide_worker *worker)
 
 void tide_callback_retire(struct tide_callback *callback)
 {
+    if (tide_on_worker(callback->home) && atomic_load(&callback->posted) == 0) {
+        tide_callback_free(callback); /* nobody else can fire it any more */
+        return;
+    }
     atomic_store(&callback->retired, 1);
     callback->mail.deliver = deliver;
     if (atomic_fetch_add(&callback->posted, 1) == 0)

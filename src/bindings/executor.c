@@ -148,8 +148,11 @@ static int tostring(lua_State *L)
 {
     struct tide_executor *executor = tide_executor_check(L, 1);
     struct tide_executor_counts n = tide_executor_counts(executor);
-    lua_pushfstring(L, "executor '%s' (%I running, %I pending)", executor->name ? executor->name : "",
-                    (LUAI_UACINT)n.running, (LUAI_UACINT)n.pending);
+    if (executor->name)
+        lua_pushfstring(L, "executor '%s'", executor->name);
+    else
+        lua_pushliteral(L, "executor");
+    lua_pushfstring(L, "%s (%I running, %I pending)", lua_tostring(L, -1), (LUAI_UACINT)n.running, (LUAI_UACINT)n.pending);
     return 1;
 }
 

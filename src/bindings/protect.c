@@ -1,6 +1,7 @@
 #include "bindings/protect.h"
 
 #include "bindings/errors.h"
+#include "bindings/program.h"
 
 static const char *text_of(enum tide_cancel_reason reason)
 {
@@ -48,8 +49,27 @@ void tide_protect_leave(lua_State *L, uint32_t token, bool failed)
     if (!task || !task->unwinding)
         return;
     bool outside = token < (task->unwinding->number & 0x7fffffff);
+    if (outside && failed)
+        tide_protect_report(L, task->unwinding);
     if (outside || (failed && (task->flags & TIDE_TASK_GRACE_OVER)))
         tide_cancel_raise(L, task->unwinding);
+}
+
+void tide_protect_report(lua_State *L, struct tide_cancel *scope)
+{
+    struct tide_strbuf text = {0};
+    tide_cancel_push(L, (enum tide_cancel_reason)atomic_load(&scope->reason));
+    bool same = lua_rawequal(L, -1, -2);
+    lua_pop(L, 1);
+    if (same)
+        return;
+    tide_program_failed();
+    luaL_tolstring(L, -1, NULL);
+    tide_strbuf_printf(&text, "task '%s': a <close> variable failed while the task was cancelled: %s",
+                       tide_task_name(scope->task), lua_tostring(L, -1));
+    lua_pop(L, 1);
+    tide_program_report(tide_strbuf_text(&text));
+    tide_strbuf_fini(&text);
 }
 
 /* ---- pcall, xpcall: as in lbaselib of the manual's section 6.1, with the two calls above around them ----

@@ -26,6 +26,10 @@ static inline uint32_t tide_protect_enter(lua_State *L)
 /* At its end (`failed`: an error was caught): does not return if a cancellation has to travel on. */
 void tide_protect_leave(lua_State *L, uint32_t token, bool failed);
 
+/* The error on top ended a stretch that `scope` cancelled. If it is not the cancellation itself, a closer failed on the way:
+ * says so on stderr, and makes the exit code 1. in, out: the error */
+void tide_protect_report(lua_State *L, struct tide_cancel *scope);
+
 /* Pushes the error value of a task whose own allocation failed. */
 void tide_memory_error_push(lua_State *L);
 

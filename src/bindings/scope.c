@@ -41,6 +41,8 @@ static int timeout_finish(lua_State *L, int status, lua_KContext context)
     struct tide_cancel *scope = lua_touserdata(L, 1);
     struct tide_task *task = tide_task_of(L);
     bool failed = status != LUA_OK && status != LUA_YIELD, ours = task->unwinding == scope;
+    if (ours && failed)
+        tide_protect_report(L, scope);
     tide_cancel_close(scope);
     if (ours)
         return tide_bind_raise_timeout(L, "timeout");
@@ -129,10 +131,6 @@ static int scope_answer(lua_State *L, lua_KContext context)
             tide_call_remote_trace(L, f);
         return lua_error(L);
     }
-    if (ours) { /* it was cancelled from inside: s:cancel() */
-        tide_cancel_push(L, TIDE_CANCEL_REQUESTED);
-        return lua_error(L);
-    }
     return failed ? lua_error(L) : lua_gettop(L) - AT_GROUP;
 }
 
@@ -176,7 +174,12 @@ static int scope_finish(lua_State *L, int status, lua_KContext context)
     struct tide_group *group = check(L, AT_GROUP);
     bool failed = status != LUA_OK && status != LUA_YIELD;
     bool ours = tide_task_of(L)->unwinding == &group->scope;
+    if (ours && failed)
+        tide_protect_report(L, &group->scope);
     tide_group_close(group);
+    /* a child failed before the body did, which may only have stumbled over that: the child is the cause */
+    if (failed && tide_group_failure(group, NULL))
+        ours = true;
     if (failed)
         tide_group_cancel(group);
     return scope_wait(L, context << 2 | (failed ? 1 : 0) | (ours ? 2 : 0));

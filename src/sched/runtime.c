@@ -27,7 +27,7 @@ struct tide_runtime *tide_runtime_get(void)
 static bool worker_done(void *arg)
 {
     struct tide_worker *w = arg;
-    return atomic_load(&w->runtime->stopping) && tide_list_empty(&w->live);
+    return atomic_load(&w->runtime->stopping) && tide_list_empty(&w->live) && tide_mailbox_empty(&w->mail);
 }
 
 static void *worker_main(void *arg)
