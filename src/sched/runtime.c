@@ -53,7 +53,7 @@ static int start_worker(struct tide_runtime *runtime)
     int result = TIDE_EAGAIN;
     tide_mutex_lock(&runtime->start_lock);
     uint32_t n = atomic_load(&runtime->started);
-    if (n < (uint32_t)runtime->options.workers && !runtime->no_more_threads) {
+    if (n < (uint32_t)runtime->options.workers && !atomic_load(&runtime->no_more_threads)) {
         struct tide_worker *w = runtime->workers[n + 1];
         size_t stack = runtime->options.stack ? runtime->options.stack : DEFAULT_STACK;
         char name[24];
@@ -64,7 +64,7 @@ static int start_worker(struct tide_runtime *runtime)
         if (result == 0) {
             atomic_store(&runtime->started, n + 1);
         } else {
-            runtime->no_more_threads = true;
+            atomic_store(&runtime->no_more_threads, true);
             atomic_fetch_sub_explicit(&runtime->awake, 1, memory_order_relaxed);
             tide_runtime_active_drop(runtime);
         }
@@ -89,21 +89,41 @@ static struct tide_worker *least_loaded(struct tide_runtime *runtime)
     return least;
 }
 
+/* The parked worker, not the caller's, with the fewest live tasks; NULL if none is. `takers`: of those that take entries. */
+static struct tide_worker *least_loaded_parked(struct tide_runtime *runtime, bool takers)
+{
+    struct tide_worker *best = NULL;
+    uint32_t n = atomic_load(&runtime->started);
+    for (uint32_t i = 1; i <= n; i++) {
+        struct tide_worker *w = runtime->workers[i];
+        if (w != tide_worker_current() && atomic_load(&w->parked) != TIDE_PARKED_NOT &&
+            (!takers || atomic_load(&w->takes)) && (!best || live(w) < live(best)))
+            best = w;
+    }
+    return best;
+}
+
+bool tide_runtime_other_takes(struct tide_runtime *runtime)
+{
+    if (atomic_load(&runtime->started) < (uint32_t)runtime->options.workers && !atomic_load(&runtime->no_more_threads))
+        return true;
+    if (atomic_load(&runtime->idle) == 0)
+        return false;
+    struct tide_worker *best = least_loaded_parked(runtime, true);
+    return best && live(best) <= live(least_loaded(runtime)) + PLACEMENT_SLACK;
+}
+
 void tide_runtime_wake_one(struct tide_runtime *runtime)
 {
-    uint32_t n = atomic_load(&runtime->started);
-    if (atomic_load(&runtime->idle) > 0) {
-        struct tide_worker *best = NULL;
-        for (uint32_t i = 1; i <= n; i++) {
-            struct tide_worker *w = runtime->workers[i];
-            if (w != tide_worker_current() && atomic_load(&w->parked) != TIDE_PARKED_NOT && (!best || live(w) < live(best)))
-                best = w;
-        }
-        if (best && tide_worker_unpark(best))
-            return;
-    }
-    if (n < (uint32_t)runtime->options.workers)
-        start_worker(runtime);
+    struct tide_worker *best = atomic_load(&runtime->idle) > 0 ? least_loaded_parked(runtime, true) : NULL;
+    if (best && tide_worker_unpark(best))
+        return;
+    if (atomic_load(&runtime->started) < (uint32_t)runtime->options.workers && start_worker(runtime) == 0)
+        return;
+    if (!best) /* one that waits in a nested loop, and takes entries as soon as no other does */
+        best = least_loaded_parked(runtime, false);
+    if (best)
+        tide_worker_unpark(best);
 }
 
 void tide_runtime_nudge(struct tide_runtime *runtime)

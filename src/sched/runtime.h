@@ -58,7 +58,7 @@ struct tide_runtime {
     /* any thread */
     _Atomic uint32_t started;            /* worker threads, without main */
     _Atomic uint32_t queued;             /* entries in the shared queue */
-    _Atomic uint32_t idle;               /* workers (not main) that are parked */
+    _Atomic uint32_t idle;               /* workers that are parked, or about to be, and would take an entry */
     _Atomic uint32_t awake;              /* workers, main included, that are not: a spin is worth while CPUs are free */
     _Atomic uint32_t spinning;           /* workers that look for entries without sleeping: no need to wake another */
     uint32_t cpus;                       /* fixed */
@@ -81,7 +81,7 @@ struct tide_runtime {
     struct tide_mail wake_mail;          /* posts main for nothing but to look; likewise */
     _Atomic uint32_t wake_posted;
     struct tide_mutex start_lock;        /* rank 10: starting of threads */
-    bool no_more_threads;                /* under start_lock: the system refused one */
+    _Atomic bool no_more_threads;        /* the system refused one; set under start_lock */
     pthread_t clock_thread;
     bool clock_started;
     struct tide_park clock_park;
@@ -123,6 +123,9 @@ struct tide_entry *tide_runtime_take(struct tide_runtime *runtime, struct tide_w
 
 /* Owner of `worker`: true if take would find an entry. */
 bool tide_runtime_may_take(struct tide_runtime *runtime, struct tide_worker *worker);
+
+/* Any worker: true if a worker that is not started or parked would take what is queued. */
+bool tide_runtime_other_takes(struct tide_runtime *runtime);
 
 /* Any thread: wakes one worker that could take an entry, or starts one. */
 void tide_runtime_wake_one(struct tide_runtime *runtime);

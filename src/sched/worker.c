@@ -305,11 +305,14 @@ static void idle(struct tide_worker *w, bool fresh)
     if (spin_for_news(w, fresh))
         return;
     int64_t due = tide_heap_next(&w->timers);
-    if (w->index)
+    bool takes = fresh && w->index;
+    if (takes) {
+        atomic_store(&w->takes, 1);
         atomic_fetch_add(&runtime->idle, 1);
+    }
     atomic_fetch_sub_explicit(&runtime->awake, 1, memory_order_relaxed);
     atomic_store(&w->parked, TIDE_PARKED_COUNTED); /* before the last looks: see tide_worker_post and tide_runtime_nudge */
-    if (!(fresh && w->index) && atomic_load(&runtime->queued) > 0)
+    if (!takes && atomic_load(&runtime->queued) > 0)
         tide_runtime_wake_one(runtime); /* this one leaves its CPU and takes no entry: somebody else has to */
     if (!has_news(w, fresh)) {
         uint32_t counted = TIDE_PARKED_COUNTED;
@@ -320,8 +323,10 @@ static void idle(struct tide_worker *w, bool fresh)
     if (atomic_exchange(&w->parked, TIDE_PARKED_NOT) == TIDE_PARKED_UNCOUNTED)
         tide_runtime_active_add(runtime); /* a signal woke it, nobody else */
     atomic_fetch_add_explicit(&runtime->awake, 1, memory_order_relaxed);
-    if (w->index)
+    if (takes) {
+        atomic_store(&w->takes, 0);
         atomic_fetch_sub(&runtime->idle, 1);
+    }
     tide_clock_busy(runtime);
 }
 
@@ -345,12 +350,11 @@ static bool room_for_nest(struct tide_worker *w)
     return w->depth < MAX_NEST && (!w->stack_floor || &here - w->stack_floor > STACK_RESERVE);
 }
 
-/* New tasks only if no other worker is free: what starts here keeps the buried one waiting. */
+/* New tasks only if no other worker is free: what starts here keeps the buried one waiting. Those that park without taking
+ * any count as free for nobody: so of several that all wait in nested loops one always takes. */
 static bool fresh_in_nest(struct tide_worker *w)
 {
-    struct tide_runtime *runtime = w->runtime;
-    return w->index && atomic_load(&runtime->idle) == 0 &&
-           atomic_load(&runtime->started) == (uint32_t)runtime->options.workers;
+    return w->index && !tide_runtime_other_takes(w->runtime);
 }
 
 int tide_worker_nest(struct tide_worker *w, struct tide_strbuf *cycle)
@@ -381,6 +385,8 @@ int tide_worker_nest(struct tide_worker *w, struct tide_strbuf *cycle)
     w->yielded = TIDE_YIELD_USER;
     atomic_store_explicit(&w->turns, atomic_load_explicit(&w->turns, memory_order_relaxed) + 1, memory_order_relaxed);
     atomic_store(&w->busy, 1);
+    if (frame && atomic_load(&task->attention)) /* asked while others ran here: it does not pass through run() */
+        tide_preempt_arm(w, frame->L);
     atomic_store_explicit(&w->frame, frame, memory_order_relaxed);
     return 0;
 }
