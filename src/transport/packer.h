@@ -95,8 +95,8 @@ int tide_encode(struct tide_packer *p, lua_State *L, int self, struct tide_root 
 /* Writes one value behind the stream if it has no identity: 1 if so, 0 if not, TIDE_ENOMEM. */
 int tide_encode_plain(struct tide_packer *p, lua_State *L, int index);
 
-/* The two halves of tide_encode, for who wants to look at the graph in between: _graph leaves `pending` and `seen` on the stack,
- * _finish (to be called after a 0) takes them off. */
+/* The two halves of tide_encode, for who wants to look at the graph in between: _graph leaves `pending` and `seen` on the
+ * stack, _finish (to be called after a 0) takes them off. */
 int tide_encode_graph(struct tide_packer *p, lua_State *L, int self, struct tide_root root);
 int tide_encode_finish(struct tide_packer *p);
 
