@@ -1,0 +1,168 @@
+---@meta tidemill
+
+--- Tidemill: functions run as tasks on every CPU, wait by the thousand, and read like blocking code.
+---
+--- Times are seconds, as numbers. A time limit that is nil waits for ever, 0 only looks, and a negative number or NaN
+--- is an error. What crosses from one task to another is copied; futures, executors, events, counters and scopes
+--- arrive as the same objects.
+---
+---     local tm = require "tidemill"
+---     local pool <close> = tm.executor { max_workers = 8 }
+---     for i, size in pool:map(function(name) return #io.open(name):read "a" end, arg) do print(arg[i], size) end
+---@class tidemill
+---@field version string of Tidemill, such as "0.1.0"
+local tm = {}
+
+--- What errors of Tidemill's own are: of time limits, cancellations and memory. `tostring` gives the message.
+---@class tidemill.error
+---@field kind "timeout"|"cancelled"|"memory"
+---@field message string
+
+--- Runs a function as a task on the default executor, which each Lua state makes at first use.
+---
+--- Raises where something cannot travel, naming its path (`cannot send 'conn' (upvalue of 'fetch', x.lua:3): ...`),
+--- and where the program is ending.
+---
+---     local future = tm.submit(string.rep, "ab", 3)
+---     print(future:result())     --> ababab
+---@param fn function
+---@param ... any its arguments, copied
+---@return tidemill.future
+function tm.submit(fn, ...) end
+
+--- Maps over items on the default executor; see `tidemill.executor:map`.
+---
+---     for i, n in tm.map(function(x) return x * x end, { 1, 2, 3 }) do print(i, n) end
+---@param fn fun(item: any): any
+---@param items any[]|fun(): any
+---@param options? tidemill.map_options
+---@return tidemill.map
+function tm.map(fn, items, options) end
+
+--- An executor: runs what is submitted, at most `max_workers` at once, in the order of the submits.
+---
+--- Raises for an unknown option and for one of the wrong type.
+---
+---     local pool <close> = tm.executor { max_workers = 8, name = "fetchers" }
+---@param options? tidemill.executor_options
+---@return tidemill.executor
+function tm.executor(options) end
+
+--- Iterates over futures as they complete, those that are complete already first. Each comes once, failed and
+--- cancelled ones too.
+---
+--- The iterator raises `kind = "timeout"` when the time is over and futures are unfinished; they go on.
+---
+---     for future in tm.as_completed(futures, 10) do print(future:result()) end
+---@param futures tidemill.future[]
+---@param timeout? number seconds from this call
+---@return fun(): tidemill.future?
+function tm.as_completed(futures, timeout) end
+
+---@class tidemill.wait_options
+---@field timeout? number seconds; when they are over it returns, that is no error
+--- when to return; FIRST_EXCEPTION ignores cancelled ones. Default: ALL_COMPLETED
+---@field return_when? "ALL_COMPLETED"|"FIRST_COMPLETED"|"FIRST_EXCEPTION"
+
+--- Waits for futures.
+---
+---     local done, not_done = tm.wait(futures, { timeout = 5, return_when = "FIRST_COMPLETED" })
+---@param futures tidemill.future[]
+---@param options? tidemill.wait_options
+---@return tidemill.future[] done
+---@return tidemill.future[] not_done
+function tm.wait(futures, options) end
+
+--- Waits for all futures and gives the first result of each, in order.
+---
+--- Raises the first failure as soon as it happens, `kind = "cancelled"` for a cancelled one, and `kind = "timeout"`.
+---
+---     local sizes = tm.gather { tm.submit(size, "a.txt"), tm.submit(size, "b.txt") }
+---@param futures tidemill.future[]
+---@param timeout? number seconds from this call
+---@return any[] results
+function tm.gather(futures, timeout) end
+
+--- Runs a function in which tasks are spawned that end before it returns. Gives what the function returns.
+---
+--- The first task that fails cancels the others and the function; when all have ended, its error is raised. An error
+--- of the function cancels the tasks, too.
+---
+---     local a, b = tm.scope(function(s)
+---       local x, y = s:spawn(fetch, "a"), s:spawn(fetch, "b")
+---       return x:result(), y:result()
+---     end)
+---@generic R
+---@param fn fun(scope: tidemill.scope): R...
+---@return R...
+function tm.scope(fn) end
+
+--- Calls a function that must end in time. Gives what it returns.
+---
+--- When the time is over the function is cancelled wherever it stands, its `<close>` variables are closed, and
+--- `kind = "timeout"` is raised.
+---
+---     local ok, text = pcall(tm.timeout, 2, function() return fetch("slow"):result() end)
+---@generic A, R
+---@param seconds number
+---@param fn fun(...: A...): R...
+---@param ... A...
+---@return R...
+function tm.timeout(seconds, fn, ...) end
+
+--- Calls a function that no cancellation interrupts: it is held back until the function has ended.
+---
+---     tm.shield(function() write_half() write_other_half() end)
+---@generic A, R
+---@param fn fun(...: A...): R...
+---@param ... A...
+---@return R...
+function tm.shield(fn, ...) end
+
+--- An event that is not set.
+---
+---     local ready = tm.event()
+---@return tidemill.event
+function tm.event() end
+
+--- A counter that all tasks share.
+---
+---     local hits = tm.counter()
+---@param value? integer what it begins with; default 0
+---@return tidemill.counter
+function tm.counter(value) end
+
+--- Waits. Other tasks run meanwhile; 0 lets them have their turn.
+---
+--- Raises for a negative number and NaN.
+---
+---     tm.sleep(0.25)
+---@param seconds number
+function tm.sleep(seconds) end
+
+--- The time of day, in seconds since 1970 with a fraction, as `os.time` counts them.
+---
+---     print(os.date("%T", tm.now() // 1 | 0))
+---@return number seconds
+function tm.now() end
+
+--- A clock that never jumps, in seconds since some moment. The same in all tasks.
+---
+---     local before = tm.monotonic()
+---     work()
+---     print(tm.monotonic() - before)
+---@return number seconds
+function tm.monotonic() end
+
+--- Calls a function when the process gets a signal, as a task where it was registered: it sees the script's locals
+--- and may wait. One function for each signal; nil removes it. SIGINT and SIGTERM end the program in order where no
+--- function is set.
+---
+--- Raises for a signal that is not known or that nobody can handle.
+---
+---     tm.on_signal("USR1", function(name) print("got", name) end)
+---@param name "HUP"|"INT"|"TERM"|"USR1"|"USR2"|"WINCH"|"ALRM"|"CHLD"|"CONT"|"QUIT"|"TSTP"|string with or without "SIG"
+---@param fn? fun(name: string)
+function tm.on_signal(name, fn) end
+
+return tm
