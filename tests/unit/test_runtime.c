@@ -202,8 +202,8 @@ static void what_is_still_queued_at_the_end_is_started_on_main(void **state)
     static struct tide_entry entries[2] = {{.start = count_start}, {.start = count_start}};
     started_late = 0;
     assert_int_equal(tide_runtime_push(&runtime, &entries[0]), 0);
-    worker_at(2)->next = &entries[1];     /* which it left behind */
-    atomic_store(&runtime.stopping, 1);   /* so the workers take nothing on their way out */
+    worker_at(2)->next = &entries[1];   /* which it left behind */
+    atomic_store(&runtime.stopping, 1); /* so the workers take nothing on their way out */
 }
 
 static void push_fails_where_the_system_starts_no_thread(void **state)
