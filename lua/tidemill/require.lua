@@ -76,7 +76,8 @@ end
 local function require(name)
   if type(name) ~= "string" then
     if type(name) ~= "number" then
-      error(format("bad argument #1 to 'require' (string expected, got %s)", name == nil and "no value" or type(name)), 2)
+      local got = name == nil and "no value" or type(name)
+      error(format("bad argument #1 to 'require' (string expected, got %s)", got), 2)
     end
     name = tostring(name)
   end

@@ -27,7 +27,7 @@ struct tide_task *tide_await_prepare(lua_State *L)
     if (!task)
         luaL_error(L, "cannot wait here: no task is running (a finalizer at the end of the program?)");
     if (!lua_isyieldable(L) && in_finalizer(L))
-        luaL_error(L, "cannot wait inside a __gc finalizer; set an event or put an item into a queue instead, and wait elsewhere");
+        luaL_error(L, "cannot wait inside a __gc finalizer; set an event there, and wait for it elsewhere");
     if (atomic_load_explicit(&task->attention, memory_order_relaxed)) {
         struct tide_cancel *due = tide_cancel_due(task);
         if (due)
@@ -36,7 +36,7 @@ struct tide_task *tide_await_prepare(lua_State *L)
     return task;
 }
 
-/* The wait cannot go on: decides it for ourselves if nobody has. If somebody has, the mail is on its way and the wait stands. */
+/* The wait cannot go on: decides it for ourselves if nobody has. If somebody has, the mail is on its way, the wait stands. */
 static bool give_up(struct tide_task *task)
 {
     return tide_wait_interrupt_own(task);

@@ -236,7 +236,8 @@ static void fail_plain(struct tide_future *future, struct tide_message *error, c
     tide_future_finish(future, TIDE_FUTURE_FAILED, error, text);
 }
 
-static const struct tide_call_sort plain = {{run, tide_call_future_ended, tide_call_future_name}, tide_future_begin, fail_plain};
+static const struct tide_call_sort plain = {
+    {run, tide_call_future_ended, tide_call_future_name}, tide_future_begin, fail_plain};
 
 struct tide_future *tide_call_future(struct tide_task *task)
 {

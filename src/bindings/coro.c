@@ -239,11 +239,13 @@ static int close(lua_State *L)
         return luaL_error(L, "cannot close a %s coroutine", status_names[status]);
     uint32_t token = tide_protect_enter(L);
     bool failed = close_coroutine(L, co) != LUA_OK;
+    if (failed)
+        lua_xmove(co, L, 1);
     tide_protect_leave(L, token, failed);
     lua_pushboolean(L, !failed);
     if (!failed)
         return 1;
-    lua_xmove(co, L, 1);
+    lua_insert(L, -2);
     return 2;
 }
 

@@ -40,7 +40,8 @@ static int wait(lua_State *L, struct tide_event *event, lua_CFunction base)
     tide_wait_begin(task);
     if (tide_event_enqueue(event, &task->waiter, task) && tide_await_skip(task))
         return start_again(L, LUA_OK, (lua_KContext)base);
-    return tide_await(L, &(struct tide_await){.deadline = TIDE_NEVER, .what = "the initializer of its executor"}, (lua_KContext)base, waited);
+    struct tide_await how = {.deadline = TIDE_NEVER, .what = "the initializer of its executor"};
+    return tide_await(L, &how, (lua_KContext)base, waited);
 }
 
 static void set_layer(lua_State *L, uint64_t epoch, int index)

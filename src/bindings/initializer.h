@@ -1,6 +1,7 @@
 /* initializer.h - an executor's initializer, run once in each state before the first of its tasks there.
  *
- * Registry  &layers -> { [epoch] = the environment it left, over which the tasks' own stand; or the event that its run will set }.
+ * Registry  &layers -> { [epoch] = the environment it left, over which the tasks' own stand, or the event that its run
+ *           will set }.
  */
 #ifndef TIDE_BINDINGS_INITIALIZER_H
 #define TIDE_BINDINGS_INITIALIZER_H

@@ -1,4 +1,4 @@
-/* module.h - the module `tidemill.core`: what of `require "tidemill"` is written in C. lua/tidemill/init.lua puts the rest on it.
+/* module.h - the module `tidemill.core`: what of `require "tidemill"` is written in C. lua/tidemill/init.lua adds the rest.
  *
  * Each part adds its functions to the table on top, and registers its classes. In: table. Out: table.
  */

@@ -20,7 +20,8 @@ static int sleep(lua_State *L)
     luaL_argcheck(L, seconds >= 0, 1, isnan(seconds) ? "duration is NaN" : "duration is negative");
     struct tide_task *task = tide_await_prepare(L);
     tide_wait_begin(task);
-    return tide_await(L, &(struct tide_await){.deadline = tide_deadline_after(seconds), .what = "time to pass"}, 0, sleep_finish);
+    struct tide_await how = {.deadline = tide_deadline_after(seconds), .what = "time to pass"};
+    return tide_await(L, &how, 0, sleep_finish);
 }
 
 static int now(lua_State *L)

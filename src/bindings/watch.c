@@ -1,4 +1,5 @@
-/* core.watch(list) → a watch, or nil and which item is no future; watch:next(deadline) → index | nil: what as_completed, wait and gather are made of. */
+/* What as_completed, wait and gather are made of: core.watch(list) → a watch, or nil and which item is no future;
+ * watch:next(deadline) → index | nil. */
 #include "sync/watch.h"
 
 #include "base/alloc.h"

@@ -114,8 +114,8 @@ int tide_runtime_push(struct tide_runtime *runtime, struct tide_entry *entry);
 /* As above, but before everything that is queued: somebody waits for it. */
 int tide_runtime_push_front(struct tide_runtime *runtime, struct tide_entry *entry);
 
-/* As tide_runtime_push, at the end of a task that made room for this entry: if the calling worker has nothing else to run it keeps
- * the entry for itself, so that a chain of short tasks costs neither lock nor wake-up. */
+/* As tide_runtime_push, at the end of a task that made room for this entry: if the calling worker has nothing else to run it
+ * keeps the entry for itself, so that a chain of short tasks costs neither lock nor wake-up. */
 int tide_runtime_push_next(struct tide_runtime *runtime, struct tide_entry *entry);
 
 /* Owner of `worker`: takes the next entry if the rule of placement lets it; NULL if not. */

@@ -119,8 +119,9 @@ run -e 'local tm = require "tidemill" local e = tm.event()
   local f = tm.submit(function() local x <close> = setmetatable({}, {__close = function() error("in close") end})
     e:set() tm.sleep(60) end)
   e:wait() f:cancel() print(select(2, pcall(f.result, f)))'
-code 0
+code 1
 out '^cancelled$'
+err 'failed while the task was cancelled: .*in close'
 run -e 'local tm = require "tidemill" local f = tm.submit(function()
   local x <close> = setmetatable({}, {__close = function() error("in close") end}) end) print(f:error())'
 code 0

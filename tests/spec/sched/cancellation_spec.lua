@@ -68,11 +68,10 @@ describe("a cancellation", function()
       local pool = tm.executor { max_workers = 1 }
       local _ <close> = closer(closed)
       local f = pool:submit(tm.sleep, LIMIT)
-      began:set()
-      local ok, e = pcall(pool.map, pool, tm.sleep, { LIMIT })
-      if not ok then error(e) end
       local _ <close> = setmetatable({}, { __close = function() f:cancel() end })
-      e:collect()
+      local map <close> = pool:map(tm.sleep, { LIMIT })
+      began:set()
+      map:collect()
     end))
   end)
 
