@@ -117,15 +117,16 @@ static int cancel(lua_State *L)
     return 0;
 }
 
-/* Everything has ended: raises what has to be raised, or returns the results. `context`: 1 the body failed; 2 by our own
- * cancellation. */
+enum { FAILED = 1, BY_CHILD = 2, BY_OURS = 4, BITS = 3 }; /* the body; because a child did; by our own cancellation */
+
+/* Everything has ended: raises what has to be raised, or returns the results. `context`: the bits, and above them the token. */
 static int scope_answer(lua_State *L, lua_KContext context)
 {
     struct tide_group *group = check(L, AT_GROUP);
     struct tide_future *cause = tide_group_failure(group, NULL);
-    bool failed = context & 1, ours = context & 2;
-    tide_protect_leave(L, (uint32_t)(context >> 2), failed);
-    if (cause && (!failed || ours)) {
+    bool failed = context & FAILED;
+    tide_protect_leave(L, (uint32_t)(context >> BITS), failed && !(context & BY_OURS));
+    if (cause && (!failed || context & BY_CHILD)) {
         tide_future_push_error(L, cause);
         for (struct tide_future *f = cause; f; f = tide_group_failure(group, f))
             tide_call_remote_trace(L, f);
@@ -178,11 +179,10 @@ static int scope_finish(lua_State *L, int status, lua_KContext context)
         tide_protect_report(L, &group->scope);
     tide_group_close(group);
     /* a child failed before the body did, which may only have stumbled over that: the child is the cause */
-    if (failed && tide_group_failure(group, NULL))
-        ours = true;
+    bool child = ours || (failed && tide_group_failure(group, NULL));
     if (failed)
         tide_group_cancel(group);
-    return scope_wait(L, context << 2 | (failed ? 1 : 0) | (ours ? 2 : 0));
+    return scope_wait(L, context << BITS | (failed ? FAILED : 0) | (child ? BY_CHILD : 0) | (ours ? BY_OURS : 0));
 }
 
 static int scope(lua_State *L)
