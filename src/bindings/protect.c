@@ -49,8 +49,6 @@ void tide_protect_leave(lua_State *L, uint32_t token, bool failed)
     if (!task || !task->unwinding)
         return;
     bool outside = token < (task->unwinding->number & 0x7fffffff);
-    if (outside && failed)
-        tide_protect_report(L, task->unwinding);
     if (outside || (failed && (task->flags & TIDE_TASK_GRACE_OVER)))
         tide_cancel_raise(L, task->unwinding);
 }
@@ -72,6 +70,13 @@ void tide_protect_report(lua_State *L, struct tide_cancel *scope)
     tide_strbuf_fini(&text);
 }
 
+void tide_protect_passing(lua_State *L, uint32_t token)
+{
+    struct tide_task *task = tide_task_of(L);
+    if (task && task->unwinding && token < (task->unwinding->number & 0x7fffffff))
+        tide_protect_report(L, task->unwinding);
+}
+
 /* ---- pcall, xpcall: as in lbaselib of the manual's section 6.1, with the two calls above around them ----
  * The context carries the token and how many values lie below the results. */
 
@@ -79,6 +84,8 @@ static int finish(lua_State *L, int status, lua_KContext context)
 {
     int below = (int)(context & 3);
     bool failed = status != LUA_OK && status != LUA_YIELD;
+    if (failed && below == 0) /* xpcall's handler may have made anything of the error */
+        tide_protect_passing(L, (uint32_t)(context >> 2));
     tide_protect_leave(L, (uint32_t)(context >> 2), failed);
     if (!failed)
         return lua_gettop(L) - below;

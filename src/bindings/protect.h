@@ -30,6 +30,9 @@ void tide_protect_leave(lua_State *L, uint32_t token, bool failed);
  * says so on stderr, and makes the exit code 1. in, out: the error */
 void tide_protect_report(lua_State *L, struct tide_cancel *scope);
 
+/* The same where a protected stretch that began with `token` caught the error on top, and lies on a cancellation's way. */
+void tide_protect_passing(lua_State *L, uint32_t token);
+
 /* Pushes the error value of a task whose own allocation failed. */
 void tide_memory_error_push(lua_State *L);
 
