@@ -4,14 +4,28 @@
 local package, helpers = ...
 
 local loaded = package.loaded
-local error, type, tostring = error, type, tostring
-local pcall, concat, format = pcall, table.concat, string.format
-local open, is_c, task_id = helpers.open, helpers.is_c, helpers.task_id
+local error, type, tostring, setmetatable = error, type, tostring, setmetatable
+local concat, format = table.concat, string.format
+local open, is_c, task_id, new_event = helpers.open, helpers.is_c, helpers.task_id, helpers.event
 
---- Modules being loaded: name -> { task = id, event = what those who wait for it wait for }.
+--- set_default(t, key, value): what t[key] is, now `value` if it was nil. No other task runs meanwhile.
+local set_default = helpers.set_default
+
+--- Modules being loaded: name -> { name, task = id, event = what those who wait set first; true once it has ended }.
 local loading = {}
 --- Tasks that wait for a load: id -> name of the module.
 local waiting = {}
+
+--- A load ends, however: whoever waits for it looks again.
+local load_ends = {
+  __close = function(entry)
+    loading[entry.name] = nil
+    local event = set_default(entry, "event", true)
+    if event ~= true then event:set() end
+  end,
+}
+
+local wait_ends = { __close = function(wait) waiting[wait.task] = nil end }
 
 --- Follows who waits for whom from the task that loads `name`; true if it leads back to `me`.
 local function leads_back(name, me)
@@ -30,7 +44,7 @@ local function find_loader(name)
   for i = 1, math.maxinteger do
     local searcher = searchers[i]
     if searcher == nil then
-      error(format("module '%s' not found:%s", name, concat(message)), 3)
+      error(format("module '%s' not found:%s", name, concat(message)), 4)
     end
     local loader, extra = searcher(name)
     if type(loader) == "function" then return loader, extra end
@@ -52,25 +66,15 @@ local function load_module(name)
   return loaded[name], extra
 end
 
---- Waits until nobody loads `name`.
-local function wait_for(name, me)
-  if leads_back(name, me) then
-    error(format("loop while loading module '%s': it requires itself, by way of what it requires", name), 3)
+--- Waits until that load has ended.
+local function wait_for(entry, me)
+  local _ <close> = setmetatable({ task = me }, wait_ends)
+  waiting[me] = entry.name -- before the look: of two that close a loop at the same time one sees it
+  if leads_back(entry.name, me) then
+    error(format("loop while loading module '%s': it requires itself, by way of what it requires", entry.name), 3)
   end
-  local entry = loading[name]
-  entry.event = entry.event or require("tidemill.core").event()
-  waiting[me] = name
-  local ok, problem = pcall(entry.event.wait, entry.event)
-  waiting[me] = nil
-  if not ok then error(problem, 0) end
-end
-
-local function finish(name, ok, ...)
-  local event = loading[name].event
-  loading[name] = nil
-  if event then event:set() end
-  if not ok then error((...), 0) end
-  return ...
+  local event = set_default(entry, "event", new_event())
+  if event ~= true then event:wait() end
 end
 
 local function require(name)
@@ -82,13 +86,16 @@ local function require(name)
     name = tostring(name)
   end
   while true do
-    local value = loaded[name]
-    if value then return value end
-    if not loading[name] then break end
-    wait_for(name, task_id())
+    if loaded[name] then return loaded[name] end
+    local mine = setmetatable({ name = name, task = task_id() }, load_ends)
+    local entry = set_default(loading, name, mine)
+    if entry == mine then
+      local _ <close> = mine
+      if loaded[name] then return loaded[name] end -- since the look above
+      return load_module(name)
+    end
+    wait_for(entry, mine.task)
   end
-  loading[name] = { task = task_id() }
-  return finish(name, pcall(load_module, name))
 end
 
 return require

@@ -313,6 +313,7 @@ static int collect(lua_State *L)
 {
     check(L);
     lua_settop(L, 1);
+    lua_toclose(L, 1); /* where an error or a cancellation passes, what is pending is cancelled */
     lua_newtable(L);
     lua_pushcfunction(L, next);
     lua_pushvalue(L, 1);

@@ -72,9 +72,33 @@ static int task_id(lua_State *L)
     return 1;
 }
 
+/* set_default(table, key, value): the value that the key has, if need be this one. */
+static int set_default(lua_State *L)
+{
+    lua_settop(L, 3);
+    lua_pushvalue(L, 2);
+    if (lua_rawget(L, 1) != LUA_TNIL)
+        return 1;
+    lua_pop(L, 1);
+    lua_pushvalue(L, 3);
+    lua_insert(L, 1);
+    lua_rawset(L, 2);
+    lua_settop(L, 1);
+    return 1;
+}
+
+static int event(lua_State *L)
+{
+    luaL_requiref(L, "tidemill.core", tide_open_core, 0);
+    lua_getfield(L, -1, "event");
+    lua_call(L, 0, 1);
+    return 1;
+}
+
 void tide_require_open(lua_State *L)
 {
-    static const luaL_Reg helpers[] = {{"open", open_library}, {"is_c", is_c}, {"task_id", task_id}, {NULL, NULL}};
+    static const luaL_Reg helpers[] = {{"open", open_library}, {"is_c", is_c},   {"task_id", task_id},
+                                       {"event", event},       {"set_default", set_default}, {NULL, NULL}};
     lua_getglobal(L, "package");
     lua_getfield(L, -1, "searchers");
     for (lua_Integer i = (lua_Integer)lua_rawlen(L, -1); i >= 2; i--) {

@@ -52,6 +52,36 @@ L
 run "$dir/slow.lua"
 code 0
 out '^10$'
+for _ in 1 2 3; do
+    run --timeout 60 --debug-yield-every-instruction "$dir/slow.lua"
+    code 0
+    out '^10$'
+done
+
+# a load that is cancelled leaves no trace: the next one loads it
+script cancelled.lua <<L
+package.path = "$dir/lib/?.lua;" .. package.path
+local tm = require "tidemill"
+local began = tm.event()
+local f = tm.submit(function() began:set() return require "slow" end)
+began:wait()
+tm.sleep(0.02)
+f:cancel()
+print(select(2, pcall(f.result, f)))
+print(type(tm.submit(function() return require "slow" end):result(60)))
+L
+run --workers 1 "$dir/cancelled.lua"
+code 0
+out '^cancelled$'
+out '^table$'
+
+script missing.lua <<'L'
+local function uses() require "no.such.module" end
+uses()
+L
+run "$dir/missing.lua"
+code 1
+err "missing.lua:1: module 'no.such.module' not found:"
 script lib/loop_a.lua <<'L'
 return require "loop_b"
 L

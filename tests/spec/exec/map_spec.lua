@@ -4,7 +4,7 @@
 local tm = require "tidemill"
 local helper = require "helper"
 local LIMIT, MOMENT = helper.LIMIT, helper.MOMENT
-local error = error -- for tasks: they would take the environment of busted along
+local error, coroutine, print = error, coroutine, print -- for tasks: they would take busted's environment along
 
 local function double(x) return 2 * x end
 
@@ -203,6 +203,18 @@ describe("map", function()
     end
     assert.is_true(pool:shutdown { timeout = LIMIT })
     assert.is_true(ran:get() < 1000)
+  end)
+
+  it("that is interrupted while it collects cancels what is pending", function()
+    local pool, ran = helper.pool { max_workers = 1 }, tm.counter()
+    assert.equal("timeout", helper.kind(tm.timeout, MOMENT, function()
+      pool:map(function()
+        ran:add()
+        tm.sleep(2 * MOMENT)
+      end, up_to(100), { chunksize = 1, buffersize = 100 }):collect()
+    end))
+    assert.is_true(pool:shutdown { timeout = LIMIT })
+    assert.is_true(ran:get() <= 3)
   end)
 
   it("raises the iterator's error where it comes", function()

@@ -293,6 +293,7 @@ describe("a wait", function()
         if not problem then
           local f = pool:submit(depth == 40 and tm.sleep or nest, depth == 40 and 0 or depth + 1)
           problem = f:error() or f:result() or "none"
+          f:ignore()
         end
         return a < b
       end)
