@@ -16,9 +16,10 @@ local loading = {}
 --- Tasks that wait for a load: id -> name of the module.
 local waiting = {}
 
---- A load ends, however: whoever waits for it looks again.
+--- A load ends, however: whoever waits for it looks again. Nothing to do for one that did not begin, as another was first.
 local load_ends = {
   __close = function(entry)
+    if loading[entry.name] ~= entry then return end
     loading[entry.name] = nil
     local event = set_default(entry, "event", true)
     if event ~= true then event:set() end
@@ -87,10 +88,9 @@ local function require(name)
   end
   while true do
     if loaded[name] then return loaded[name] end
-    local mine = setmetatable({ name = name, task = task_id() }, load_ends)
+    local mine <close> = setmetatable({ name = name, task = task_id() }, load_ends) -- before it can be seen
     local entry = set_default(loading, name, mine)
     if entry == mine then
-      local _ <close> = mine
       if loaded[name] then return loaded[name] end -- since the look above
       return load_module(name)
     end

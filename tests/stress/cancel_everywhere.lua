@@ -349,6 +349,25 @@ function scenarios.waits(kit)
   end)
 end
 
+--- A load that was cut off must not keep those out that come after it: the next run in this state is the one to see it.
+function scenarios.modules(kit)
+  local guard <const> = kit.guard
+  package.preload["stress.module"] = function()
+    local g <close> = guard()
+    kit.tm.sleep(0)
+    return { value = 1 }
+  end
+  for _ = 1, 2 do
+    package.loaded["stress.module"] = nil
+    local module = require "stress.module"
+    assert(module.value == 1)
+  end
+  package.loaded["stress.module"] = nil
+  local ok, v = pcall(require, "stress.module")
+  assert(ok and v.value == 1)
+  assert(not pcall(require, "stress.missing"))
+end
+
 --- Lines that a cancellation asked for at the last instruction still finds.
 local function landing()
   local n = 0
