@@ -47,13 +47,14 @@ static void *worker_main(void *arg)
     return NULL;
 }
 
-/* Starts the next worker thread. 0, TIDE_EAGAIN if all have been started, TIDE_ETHREAD. */
+/* Starts the next worker thread. 0, TIDE_EAGAIN if all have been started or are being stopped, TIDE_ETHREAD. */
 static int start_worker(struct tide_runtime *runtime)
 {
     int result = TIDE_EAGAIN;
     tide_mutex_lock(&runtime->start_lock);
     uint32_t n = atomic_load(&runtime->started);
-    if (n < (uint32_t)runtime->options.workers && !atomic_load(&runtime->no_more_threads)) {
+    bool no_more = atomic_load(&runtime->no_more_threads) || atomic_load(&runtime->stopping);
+    if (n < (uint32_t)runtime->options.workers && !no_more) {
         struct tide_worker *w = runtime->workers[n + 1];
         size_t stack = runtime->options.stack ? runtime->options.stack : DEFAULT_STACK;
         char name[24];
@@ -341,8 +342,10 @@ void tide_runtime_shutdown(struct tide_runtime *runtime, int code)
 
 void tide_runtime_stop_workers(struct tide_runtime *runtime)
 {
+    tide_mutex_lock(&runtime->start_lock); /* from here on nobody starts one more: the clock still runs */
     atomic_store(&runtime->stopping, 1);
     uint32_t n = atomic_load(&runtime->started);
+    tide_mutex_unlock(&runtime->start_lock);
     for (uint32_t i = 1; i <= n; i++)
         tide_worker_unpark(runtime->workers[i]);
     for (uint32_t i = 1; i <= n; i++)
