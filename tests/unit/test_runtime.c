@@ -465,6 +465,21 @@ static void a_shutdown_cancels_every_task(void **state)
     tide_task_free(mine);
 }
 
+static void nobody_starts_once_the_workers_are_stopped(void **state)
+{
+    struct tide_entry entry = {.start = start_never};
+    atomic_store(&left, 1);
+    entries[0].entry.start = start_and_forget;
+    assert_int_equal(tide_runtime_push(&runtime, &entries[0].entry), 0);
+    sem_wait(&done);
+    tide_runtime_stop_workers(&runtime);
+    assert_int_equal(closed, opened);
+    tide_runtime_wake_one(&runtime); /* as the clock does that has just seen something queued */
+    assert_int_equal(atomic_load(&runtime.started), 0);
+    assert_int_equal(tide_runtime_push(&runtime, &entry), TIDE_ETHREAD);
+    assert_int_equal(atomic_load(&runtime.queued), 0);
+}
+
 static bool was_signalled(void *arg)
 {
     (void)arg;
@@ -506,6 +521,7 @@ int main(void)
         LOOP_TEST(a_timer_is_something_that_will_happen),
         LOOP_TEST(what_is_counted_as_active_keeps_the_report_away),
         LOOP_TEST(a_shutdown_cancels_every_task),
+        LOOP_TEST(nobody_starts_once_the_workers_are_stopped),
         LOOP_TEST(signals_reach_the_engine_on_main),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
