@@ -200,7 +200,7 @@ static int run(lua_State *L)
     return finish(L, status, 0);
 }
 
-/* An error that a base function itself let escape: decoding, or memory short even for the failure. */
+/* An error that a base function itself let escape: decoding, a cancellation meanwhile, or memory short even for the failure. */
 static int fail_late(lua_State *L)
 {
     struct tide_task *task = lua_touserdata(L, 1);
@@ -211,12 +211,17 @@ static int fail_late(lua_State *L)
     return 0;
 }
 
+static const struct tide_call_sort plain;
+
 void tide_call_future_ended(struct tide_task *task, void *subject, int status)
 {
     struct tide_future *future = subject;
     struct tide_state *state = task->worker->state;
     const struct tide_call_sort *sort = task->kind;
+    bool cancelled = task->unwinding == &task->root && atomic_load(&task->root.reason) != TIDE_CANCEL_MEMORY;
     state->memory.reserve = false;
+    if (status != LUA_OK && cancelled && sort == &plain && !tide_future_done(future))
+        tide_future_finish(future, TIDE_FUTURE_CANCELLED, NULL, NULL);
     if (status != LUA_OK && !tide_future_done(future) && tide_state_protect(state, fail_late, task) != LUA_OK) {
         lua_pop(state->L, 1);
         if (!tide_future_done(future))

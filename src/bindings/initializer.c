@@ -71,9 +71,12 @@ static int ran(lua_State *L, int status, lua_KContext context)
     lua_pushnil(L);
     set_layer(L, executor->epoch, -1);
     lua_pop(L, 1);
-    const char *text = luaL_tolstring(L, -1, NULL);
-    tide_executor_break(executor, text);
-    lua_pop(L, 1);
+    struct tide_task *task = tide_task_of(L);
+    if (task->unwinding != &task->root) { /* else only its task was cancelled: the next one tries again */
+        const char *text = luaL_tolstring(L, -1, NULL);
+        tide_executor_break(executor, text);
+        lua_pop(L, 1);
+    }
     tide_event_set(event);
     return lua_error(L);
 }
