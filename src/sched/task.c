@@ -8,6 +8,7 @@
 #include "sched/wait.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,13 +21,15 @@ struct tide_task *tide_task_new(struct tide_worker *worker, struct lua_State *L)
 {
     assert(tide_on_worker(worker));
     struct tide_list *link = tide_list_pop(&worker->free_tasks);
-    struct tide_task *task = link ? tide_container(link, struct tide_task, live) : tide_malloc(sizeof *task);
+    struct tide_task *task = link ? tide_container(link, struct tide_task, live) : tide_calloc(1, sizeof *task);
     if (!task)
         return NULL;
-    uint64_t number = link ? tide_wait_number(atomic_load_explicit(&task->wait, memory_order_relaxed)) : 0;
     uint32_t id = atomic_fetch_add_explicit(&worker->runtime->next_task_id, 1, memory_order_relaxed) + 1;
-    *task = (struct tide_task){.mail.deliver = deliver_task, .worker = worker, .L = L, .inner = L, .id = id};
-    atomic_store_explicit(&task->wait, number << 16, memory_order_relaxed);
+    memset(&task->mail, 0, sizeof *task - offsetof(struct tide_task, mail));
+    task->mail.deliver = deliver_task;
+    task->worker = worker;
+    task->L = task->inner = L;
+    task->id = id;
     task->timer.kind = TIDE_TIMER_WAIT;
     task->grace.kind = TIDE_TIMER_GRACE;
     task->root.task = task;

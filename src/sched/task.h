@@ -48,11 +48,15 @@ struct tide_edge {
 };
 
 struct tide_task {
+    /* what a stale pointer may lead others to read: goes on over reuse (tide_task_free leaves no edge) */
+    _Atomic uint64_t wait;          /* state word, see sched/wait.h */
+    struct tide_edge edge;          /* under the graph's lock */
+    struct tide_task *above;        /* under the graph's lock: this one is buried on its C stack under that one */
+    /* from here on set anew for each task */
     struct tide_mail mail;          /* in a mailbox, then in a run queue; in at most one of them */
     struct tide_worker *worker;     /* fixed while the task lives */
     struct lua_State *L;            /* base coroutine */
     struct lua_State *inner;        /* innermost coroutine at the last yield to the scheduler */
-    _Atomic uint64_t wait;          /* state word, see sched/wait.h */
     struct tide_waiter waiter;      /* for waits on one object */
     struct tide_timer timer;        /* the wait's deadline */
     struct tide_timer grace;        /* end of the grace of a delivered cancellation */
@@ -64,9 +68,7 @@ struct tide_task {
     uint8_t flags;
     _Atomic uint8_t attention;      /* some scope was cancelled: look (set by any thread) */
     struct tide_list live;          /* in worker->live */
-    struct tide_edge edge;          /* under the graph's lock */
     const char *waits_for;          /* of the present wait, for reports: "an event"; NULL: the edge says it */
-    struct tide_task *above;        /* under the graph's lock: this one is buried on its C stack under that one */
     const void *kind;               /* bindings: what sort of call it runs, */
     void *work;                     /* and which */
     const char *(*name)(struct tide_task *); /* for reports; NULL: "main" or "task" */
