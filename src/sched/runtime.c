@@ -79,14 +79,21 @@ static uint32_t live(struct tide_worker *w)
     return atomic_load_explicit(&w->live_count, memory_order_relaxed);
 }
 
+static bool nested(struct tide_worker *w)
+{
+    return atomic_load_explicit(&w->depth, memory_order_relaxed) > 0;
+}
+
 /* The started worker with the fewest live tasks; NULL if none was started. */
 static struct tide_worker *least_loaded(struct tide_runtime *runtime)
 {
     struct tide_worker *least = NULL;
     uint32_t n = atomic_load(&runtime->started);
-    for (uint32_t i = 1; i <= n; i++)
-        if (!least || live(runtime->workers[i]) < live(least))
-            least = runtime->workers[i];
+    for (uint32_t i = 1; i <= n; i++) {
+        struct tide_worker *w = runtime->workers[i];
+        if (!least || (nested(least) && !nested(w)) || (nested(least) == nested(w) && live(w) < live(least)))
+            least = w; /* a nested one only if all are: it would leave the entry to the others */
+    }
     return least;
 }
 
@@ -135,7 +142,7 @@ void tide_runtime_nudge(struct tide_runtime *runtime)
         return;
     if (atomic_load(&runtime->spinning) > 0)
         return;
-    if (idle < started && atomic_load_explicit(&runtime->awake, memory_order_relaxed) >= runtime->cpus)
+    if (idle < started && atomic_load(&runtime->awake) >= runtime->cpus) /* seq_cst, as in idle() */
         return;
     tide_runtime_wake_one(runtime);
 }
@@ -222,10 +229,20 @@ void tide_runtime_active_add(struct tide_runtime *runtime)
     atomic_fetch_add(&runtime->active, 1);
 }
 
+/* Everybody sleeps, but something is queued: no deadlock. Wakes all who could take it, the caller included. */
+static bool wake_for_entries(struct tide_runtime *runtime)
+{
+    if (atomic_load(&runtime->queued) == 0)
+        return false;
+    for (uint32_t i = 1; i <= atomic_load(&runtime->started); i++)
+        tide_worker_unpark(runtime->workers[i]);
+    return true;
+}
+
 void tide_runtime_active_drop(struct tide_runtime *runtime)
 {
-    /* acq_rel of the chain of read-modify-writes: all that the others did before they parked is visible to the reporter */
-    if (atomic_fetch_sub(&runtime->active, 1) == 1 && !atomic_load(&runtime->stopping))
+    /* the chain of read-modify-writes: all that the others did before they parked is visible to the reporter */
+    if (atomic_fetch_sub(&runtime->active, 1) == 1 && !atomic_load(&runtime->stopping) && !wake_for_entries(runtime))
         runtime->engine.deadlock(runtime);
 }
 

@@ -310,7 +310,7 @@ static void idle(struct tide_worker *w, bool fresh)
         atomic_store(&w->takes, 1);
         atomic_fetch_add(&runtime->idle, 1);
     }
-    atomic_fetch_sub_explicit(&runtime->awake, 1, memory_order_relaxed);
+    atomic_fetch_sub(&runtime->awake, 1);
     atomic_store(&w->parked, TIDE_PARKED_COUNTED); /* before the last looks: see tide_worker_post and tide_runtime_nudge */
     if (!takes && atomic_load(&runtime->queued) > 0)
         tide_runtime_wake_one(runtime); /* this one leaves its CPU and takes no entry: somebody else has to */

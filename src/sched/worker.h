@@ -64,7 +64,6 @@ struct tide_worker {
     struct tide_task *task;          /* the one that runs, NULL between tasks */
     enum tide_yield_reason yielded;  /* why the coroutine on top yields to the scheduler */
     struct tide_task *buried;        /* the innermost task that waits in a nested loop */
-    uint32_t depth;                  /* nested loops on the C stack */
     uint32_t until_shared;           /* resumes left until it looks at the shared queue */
     int64_t shared_at;               /* when it last looked there while it had cut tasks */
     int64_t cut_since;               /* since when no task of `cut` has run */
@@ -80,6 +79,7 @@ struct tide_worker {
     _Atomic uint32_t busy;           /* 1 while a task runs */
     _Atomic uint32_t ready_count, cut_count;
     _Atomic uint32_t live_count;
+    _Atomic uint32_t depth;          /* nested loops on its C stack: it takes no new tasks while others can */
     _Atomic int64_t next_due;        /* nearest timer */
 
     /* any thread */
