@@ -1,4 +1,5 @@
---- Everything at once for some seconds over four workers: trees of submits, maps whose items wait, submit-and-wait with one slot,
+--- Everything at once for some seconds over four workers: trees of submits, maps whose items wait, submit-and-wait with
+--- one slot,
 --- scopes that fail, cancellations, time-outs, spinners, waits where Lua cannot yield. Whatever a task was doing when it was
 --- cut, cancelled or timed out: what was begun is ended, every result is what it has to be, and all is over at the end.
 --- TIDE_STRESS_SECONDS: how long, 15 by default.
