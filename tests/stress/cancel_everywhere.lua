@@ -271,7 +271,7 @@ function scenarios.loops(kit)
   end
   for i in items(3) do
     do local g <close> = guard() end
-    if i == 2 then break end -- not out of a block with a guard: up to 5.4.4 Lua forgets the loop's closing value then
+    if i == 2 then break end -- not out of a block with a guard: Lua 5.4.4 forgets the loop's closing value then
   end
   for _ in items(
     2
