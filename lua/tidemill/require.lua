@@ -16,7 +16,8 @@ local loading = {}
 --- Tasks that wait for a load: id -> name of the module.
 local waiting = {}
 
---- A load ends, however: whoever waits for it looks again. Nothing to do for one that did not begin, as another was first.
+--- A load ends, however: whoever waits for it looks again. Nothing to do for one that did not begin, as another
+--- was first.
 local load_ends = {
   __close = function(entry)
     if loading[entry.name] ~= entry then return end
