@@ -63,7 +63,7 @@ err '^tidemill: the grace of 0.3 s is over and something still runs; ending with
 run --timeout 200ms --grace 300ms -e 'local tm = require "tidemill" tm.submit(os.execute, "sleep 30"):result()'
 code 124
 err 'the grace of 0.3 s is over'
-run --timeout 200ms --grace 300ms -e 'local x <close> = setmetatable({}, {__close = function()
+run --timeout 200ms --grace 2s -e 'local x <close> = setmetatable({}, {__close = function()
   print("closing") while true do end end}) while true do end'
 code 124
 out '^closing$'
