@@ -215,7 +215,8 @@ int tide_runtime_push_front(struct tide_runtime *runtime, struct tide_entry *ent
 int tide_runtime_push_next(struct tide_runtime *runtime, struct tide_entry *entry)
 {
     struct tide_worker *w = tide_worker_current();
-    if (w && w->index && !w->next && !w->depth && !w->ready.first && !w->cut.first) {
+    if (w && w->index && !w->next && !w->depth && !w->ready.first && !w->cut.first &&
+        atomic_load(&runtime->queued) == 0) { /* what is queued came first */
         w->next = entry;
         return 0;
     }
