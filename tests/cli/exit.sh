@@ -48,7 +48,7 @@ run --timeout 200ms -e "$closer pcall(function() while true do end end) print('n
 code 124
 out '^closed$'
 no_out reached
-run --timeout 200ms -e "local tm = require 'tidemill' tm.submit(function() $closer while true do end end):result()"
+run --timeout 1s -e "local tm = require 'tidemill' tm.submit(function() $closer while true do end end):result()"
 code 124
 out '^closed$'
 run --timeout 1h -e 'print("quick")'
@@ -60,7 +60,7 @@ began=$(now)
 run --timeout 200ms --grace 300ms -e 'os.execute("sleep 30")'
 code 124
 err '^tidemill: the grace of 0.3 s is over and something still runs; ending without it'
-run --timeout 200ms --grace 300ms -e 'local tm = require "tidemill" tm.submit(os.execute, "sleep 30"):result()'
+run --timeout 1s --grace 300ms -e 'local tm = require "tidemill" tm.submit(os.execute, "sleep 30"):result()'
 code 124
 err 'the grace of 0.3 s is over'
 run --timeout 200ms --grace 2s -e 'local x <close> = setmetatable({}, {__close = function()

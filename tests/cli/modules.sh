@@ -59,16 +59,20 @@ for _ in 1 2 3; do
 done
 
 # a load that is cancelled leaves no trace: the next one loads it
+script lib/slower.lua <<'L'
+require("tidemill").sleep(1)
+return {}
+L
 script cancelled.lua <<L
 package.path = "$dir/lib/?.lua;" .. package.path
 local tm = require "tidemill"
 local began = tm.event()
-local f = tm.submit(function() began:set() return require "slow" end)
+local f = tm.submit(function() began:set() return require "slower" end)
 began:wait()
 tm.sleep(0.02)
 f:cancel()
 print(select(2, pcall(f.result, f)))
-print(type(tm.submit(function() return require "slow" end):result(60)))
+print(type(tm.submit(function() return require "slower" end):result(60)))
 L
 run --workers 1 "$dir/cancelled.lua"
 code 0
