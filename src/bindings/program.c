@@ -305,6 +305,7 @@ static const struct tide_engine engine = {
     .holds = tide_closing_holds,
     .raise = raise_due,
     .restore_hook = tide_hooks_restore,
+    .script_hook = tide_hooks_call,
     .deadlock = tide_program_deadlock,
     .signals = handle_signals,
 };

@@ -25,10 +25,6 @@ void tide_preempt_signal(struct tide_worker *worker);
  * pending interruption on to it. */
 void tide_preempt_enter(struct tide_worker *worker, struct lua_State *L);
 
-/* Owner, at the end of the script's own count or line hook on L, which took the place of this build's permanent one: does what
- * that would have done. */
-void tide_preempt_poll(struct tide_worker *worker, struct lua_State *L);
-
 /* ---- shared by both files (preempt.c) ---- */
 
 /* Owner, before the running task's innermost coroutine goes on: if a cancellation is due, arms the hook that raises it. */

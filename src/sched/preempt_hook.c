@@ -8,16 +8,12 @@
 
 enum { EVERY = 1000 };
 
-void tide_preempt_poll(struct tide_worker *worker, lua_State *L)
-{
-    if (atomic_load_explicit(&worker->asked, memory_order_relaxed) && atomic_exchange(&worker->asked, 0))
-        tide_preempt_slice(worker, L);
-}
-
 static void count_hook(lua_State *L, lua_Debug *ar)
 {
+    struct tide_worker *w = *(struct tide_worker **)lua_getextraspace(L);
     (void)ar;
-    tide_preempt_poll(*(struct tide_worker **)lua_getextraspace(L), L);
+    if (atomic_load_explicit(&w->asked, memory_order_relaxed) && atomic_exchange(&w->asked, 0))
+        tide_preempt_slice(w, L);
 }
 
 int tide_preempt_init(void)

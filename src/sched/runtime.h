@@ -11,6 +11,8 @@
 #include "base/thread.h"
 #include "sched/worker.h"
 
+struct lua_Debug;
+
 /* Something that can be started on any worker. Lives in a future or the like and must stay until it was started. */
 struct tide_entry {
     struct tide_link link;
@@ -33,6 +35,9 @@ struct tide_engine {
     void (*raise)(struct lua_State *L, struct tide_cancel *scope);
     /* In the hook: puts the script's own hook back on L. */
     void (*restore_hook)(struct lua_State *L);
+    /* The hook that stands for the script's own: a cut leaves it in place, sets worker->asked, and it calls
+     * tide_preempt_slice. */
+    void (*script_hook)(struct lua_State *L, struct lua_Debug *ar);
     /* Activity is nil and tasks wait: report and end the run. */
     void (*deadlock)(struct tide_runtime *runtime);
     /* On main: a signal of `pending` arrived (bit n - 1 for signal n), or the time limit passed (bit 63). */

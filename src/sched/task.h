@@ -57,6 +57,7 @@ struct tide_task {
     struct tide_worker *worker;     /* fixed while the task lives */
     struct lua_State *L;            /* base coroutine */
     struct lua_State *inner;        /* innermost coroutine at the last yield to the scheduler */
+    struct lua_State *settles;      /* a coroutine whose slice was cut: the hook that did it comes off when it goes on */
     struct tide_waiter waiter;      /* for waits on one object */
     struct tide_timer timer;        /* the wait's deadline */
     struct tide_timer grace;        /* end of the grace of a delivered cancellation */

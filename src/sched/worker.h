@@ -88,7 +88,7 @@ struct tide_worker {
     struct tide_park park;
     _Atomic uint32_t parked;         /* enum tide_parked */
     _Atomic uint32_t takes;          /* 1: it is parked, or about to be, as one that would take an entry; set by itself */
-    _Atomic uint32_t asked;          /* preempt_hook.c's flag */
+    _Atomic uint32_t asked;          /* the running slice is to be cut: for hooks that look at it */
     _Atomic uint32_t attention;      /* some task of it has to be interrupted: the clock sees to it */
 };
 
