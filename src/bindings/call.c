@@ -1,6 +1,7 @@
 #include "bindings/call.h"
 
 #include "base/alloc.h"
+#include "bindings/coro.h"
 #include "bindings/hooks.h"
 #include "bindings/initializer.h"
 #include "bindings/program.h"
@@ -32,6 +33,7 @@ struct tide_task *tide_call_local(struct tide_state *state, const struct tide_lo
     task->name = call->name;
     lua_pushcfunction(co, call->run); /* neither push allocates: the stack of a fresh coroutine has room */
     lua_pushlightuserdata(co, subject);
+    tide_coro_mark(co); /* until it runs: a script that knows it from an earlier task must not resume or close it */
     tide_worker_ready(state->worker, task);
     return task;
 }
