@@ -1,12 +1,17 @@
 -- `require` that may wait: while one task of a state loads a module, others that want it wait for that one load.
--- Called once for each state, with the package library and helpers written in C; returns the function.
+-- Called once for each state, with the package library and helpers written in C; returns the function that `require`,
+-- which is written in C as in plain Lua, calls with a string. The globals are the script's: nothing here uses them
+-- later on.
 
 local package, helpers = ...
 
 local loaded = package.loaded
-local error, type, tostring, setmetatable = error, type, tostring, setmetatable
-local concat, format = table.concat, string.format
+local error, type, setmetatable = error, type, setmetatable
+local concat, format, maxinteger = table.concat, string.format, math.maxinteger
 local open, is_c, task_id, new_event = helpers.open, helpers.is_c, helpers.task_id, helpers.event
+
+--- The level, for `error`, of the caller of `require`, from a function that a function called by it calls.
+local CALLER = 5
 
 --- set_default(t, key, value): what t[key] is, now `value` if it was nil. No other task runs meanwhile.
 local set_default = helpers.set_default
@@ -41,12 +46,12 @@ end
 
 local function find_loader(name)
   local searchers = package.searchers
-  if type(searchers) ~= "table" then error("'package.searchers' must be a table", 0) end
+  if type(searchers) ~= "table" then error("'package.searchers' must be a table", CALLER) end
   local message = {}
-  for i = 1, math.maxinteger do
+  for i = 1, maxinteger do
     local searcher = searchers[i]
     if searcher == nil then
-      error(format("module '%s' not found:%s", name, concat(message)), 4)
+      error(format("module '%s' not found:%s", name, concat(message)), CALLER)
     end
     local loader, extra = searcher(name)
     if type(loader) == "function" then return loader, extra end
@@ -73,20 +78,14 @@ local function wait_for(entry, me)
   local _ <close> = setmetatable({ task = me }, wait_ends)
   waiting[me] = entry.name -- before the look: of two that close a loop at the same time one sees it
   if leads_back(entry.name, me) then
-    error(format("loop while loading module '%s': it requires itself, by way of what it requires", entry.name), 3)
+    local text = "loop while loading module '%s': it requires itself, by way of what it requires"
+    error(format(text, entry.name), CALLER - 1)
   end
   local event = set_default(entry, "event", new_event())
   if event ~= true then event:wait() end
 end
 
-local function require(name)
-  if type(name) ~= "string" then
-    if type(name) ~= "number" then
-      local got = name == nil and "no value" or type(name)
-      error(format("bad argument #1 to 'require' (string expected, got %s)", got), 2)
-    end
-    name = tostring(name)
-  end
+return function(name)
   while true do
     if loaded[name] then return loaded[name] end
     local mine <close> = setmetatable({ name = name, task = task_id() }, load_ends) -- before it can be seen
@@ -98,5 +97,3 @@ local function require(name)
     wait_for(entry, mine.task)
   end
 end
-
-return require

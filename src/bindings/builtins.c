@@ -91,8 +91,7 @@ static int print(lua_State *L)
     return print_continue(L, LUA_OK, -next);
 }
 
-/* ---- load, loadfile, dofile: chunks see the task's environment ----
- * The original functions are upvalue 1. */
+/* ---- load, loadfile, dofile: chunks see the task's environment ---- */
 
 /* in: the chunk on top. out: the same, its first upvalue set. */
 static void set_environment(lua_State *L)
@@ -102,28 +101,65 @@ static void set_environment(lua_State *L)
         lua_pop(L, 1);
 }
 
+/* in: what a load left, with its status. `env`: index of the environment that was given, 0: none was. */
+static int loaded(lua_State *L, int status, int env)
+{
+    if (status != LUA_OK) {
+        luaL_pushfail(L);
+        lua_insert(L, -2);
+        return 2;
+    }
+    if (!env) {
+        set_environment(L);
+    } else {
+        lua_pushvalue(L, env);
+        if (!lua_setupvalue(L, -2, 1))
+            lua_pop(L, 1);
+    }
+    return 1;
+}
+
+enum { AT_PIECE = 5 }; /* behind load's arguments: the piece that the reader gave last */
+
+static const char *next_piece(lua_State *L, void *unused, size_t *size)
+{
+    (void)unused;
+    luaL_checkstack(L, 2, "too many nested functions");
+    lua_pushvalue(L, 1);
+    lua_call(L, 0, 1);
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        *size = 0;
+        return NULL;
+    }
+    if (!lua_isstring(L, -1))
+        luaL_error(L, "reader function must return a string");
+    lua_replace(L, AT_PIECE);
+    return lua_tolstring(L, AT_PIECE, size);
+}
+
 static int load(lua_State *L)
 {
-    bool given = !lua_isnone(L, 4);
-    int n = lua_gettop(L);
-    lua_pushvalue(L, lua_upvalueindex(1));
-    lua_insert(L, 1);
-    lua_call(L, n, LUA_MULTRET);
-    if (!given && lua_gettop(L) == 1 && lua_isfunction(L, 1))
-        set_environment(L);
-    return lua_gettop(L);
+    int env = lua_isnone(L, 4) ? 0 : 4, status;
+    const char *mode = luaL_optstring(L, 3, "bt");
+    size_t size;
+    const char *text = lua_tolstring(L, 1, &size);
+    if (text) {
+        status = luaL_loadbufferx(L, text, size, luaL_optstring(L, 2, text), mode);
+    } else {
+        const char *name = luaL_optstring(L, 2, "=(load)");
+        luaL_checktype(L, 1, LUA_TFUNCTION);
+        lua_settop(L, AT_PIECE);
+        status = lua_load(L, next_piece, NULL, name, mode);
+    }
+    return loaded(L, status, env);
 }
 
 static int loadfile(lua_State *L)
 {
-    bool given = !lua_isnone(L, 3);
-    int n = lua_gettop(L);
-    lua_pushvalue(L, lua_upvalueindex(1));
-    lua_insert(L, 1);
-    lua_call(L, n, LUA_MULTRET);
-    if (!given && lua_gettop(L) == 1 && lua_isfunction(L, 1))
-        set_environment(L);
-    return lua_gettop(L);
+    const char *name = luaL_optstring(L, 1, NULL), *mode = luaL_optstring(L, 2, NULL);
+    int env = lua_isnone(L, 3) ? 0 : 3;
+    return loaded(L, luaL_loadfilex(L, name, mode), env);
 }
 
 static int dofile_finish(lua_State *L, int status, lua_KContext context)
@@ -158,14 +194,10 @@ static int os_exit(lua_State *L)
 
 void tide_builtins_open(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"tostring", tostring}, {"print", print}, {"dofile", dofile}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"tostring", tostring}, {"print", print}, {"load", load}, {"loadfile", loadfile}, {"dofile", dofile}, {NULL, NULL},
+    };
     luaL_setfuncs(L, functions, 0);
-    lua_getfield(L, -1, "load");
-    lua_pushcclosure(L, load, 1);
-    lua_setfield(L, -2, "load");
-    lua_getfield(L, -1, "loadfile");
-    lua_pushcclosure(L, loadfile, 1);
-    lua_setfield(L, -2, "loadfile");
     lua_getfield(L, -1, "os");
     lua_pushcfunction(L, os_exit);
     lua_setfield(L, -2, "exit");

@@ -36,9 +36,11 @@ static int searcher(lua_State *L)
         lua_pushcfunction(L, tide_open_core);
     } else if (m) {
         load_embedded(L, m);
-    } else {
+    } else if (strncmp(name, "tidemill.", 9) == 0) {
         lua_pushfstring(L, "no module '%s' compiled into tidemill", name);
         return 1;
+    } else {
+        return 0; /* adds nothing to the message of a module that was not found */
     }
     lua_pushliteral(L, ":tidemill:");
     return 2;
@@ -95,6 +97,24 @@ static int event(lua_State *L)
     return 1;
 }
 
+static int require_finish(lua_State *L, int status, lua_KContext context)
+{
+    (void)status;
+    (void)context;
+    return lua_gettop(L) - 1;
+}
+
+/* A C function as in plain Lua, for the sake of tracebacks and of the positions in errors. */
+static int require(lua_State *L)
+{
+    luaL_checkstring(L, 1);
+    lua_settop(L, 1);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_pushvalue(L, 1);
+    lua_callk(L, 1, LUA_MULTRET, 0, require_finish);
+    return require_finish(L, LUA_OK, 0);
+}
+
 void tide_require_open(lua_State *L)
 {
     static const luaL_Reg helpers[] = {{"open", open_library}, {"is_c", is_c},   {"task_id", task_id},
@@ -112,5 +132,6 @@ void tide_require_open(lua_State *L)
     lua_insert(L, -2);
     luaL_newlib(L, helpers);
     lua_call(L, 2, 1);
+    lua_pushcclosure(L, require, 1);
     lua_setglobal(L, "require");
 }
