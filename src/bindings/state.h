@@ -41,6 +41,7 @@ struct tide_state {
     const void *sent;                 /* the code that was submitted last; compared, never followed */
     bool lost;                        /* collection did not help: fail all and rebuild */
     bool warns;                       /* warn("@on") */
+    bool warning_goes_on;             /* more pieces of the present one are to come */
     struct tide_strbuf warning;       /* one that is not complete yet */
 };
 

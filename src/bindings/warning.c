@@ -18,7 +18,8 @@ static void control(struct tide_state *state, const char *text)
 static void warn(void *arg, const char *text, int more)
 {
     struct tide_state *state = arg;
-    bool first = state->warning.size == 0;
+    bool first = !state->warning_goes_on;
+    state->warning_goes_on = more;
     if (first && !more && text[0] == '@') {
         control(state, text);
         return;
