@@ -357,7 +357,7 @@ int tide_encode_finish(struct tide_packer *p)
     tide_strbuf_append(out, p->shells.data, p->shells.size);
     tide_strbuf_append(out, p->bodies.data, p->bodies.size);
     if (p->env) {
-        tide_buf_byte(out, (p->leaks ? TIDE_ENV_COMPLETE : 0) | (p->leaks || p->reflects ? TIDE_ENV_EXPOSED : 0));
+        tide_buf_byte(out, p->leaks || p->reflects ? TIDE_ENV_COMPLETE | TIDE_ENV_EXPOSED : 0);
         tide_buf_varint(out, p->standard_count);
         tide_strbuf_append(out, p->standards.data, p->standards.size);
         tide_buf_varint(out, p->global_count);
