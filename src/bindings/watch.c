@@ -41,7 +41,7 @@ static int new(lua_State *L)
     lua_pop(L, 1);
     if (!*box)
         return luaL_error(L, "not enough memory");
-    for (lua_Integer i = 0; i < count; i++) /* those that wait for a slot get those that the waiter lends */
+    for (lua_Integer i = count; i-- > 0;) /* each goes to the front, so the last one first: their order stays that of the list */
         tide_future_hurry((*box)->entries[i].future, false);
     return 1;
 }

@@ -122,6 +122,16 @@ end)
 describe("wait", function()
   after_each(helper.settle)
 
+  it("leaves pending tasks in the order of the list", function()
+    local pool, go, order = helper.pool { max_workers = 1 }, tm.event(), tm.counter()
+    helper.busy(pool, go)
+    local list = {}
+    for i = 1, 5 do list[i] = pool:submit(function() return order:add() end) end
+    tm.wait(list, { timeout = MOMENT })
+    go:set()
+    assert.same({ 1, 2, 3, 4, 5 }, tm.gather(list, LIMIT))
+  end)
+
   it("gives what is done and what is not", function()
     local pool, go = helper.pool(), tm.event()
     local slow, quick = helper.busy(pool, go), tm.submit(value, 1)
