@@ -41,7 +41,7 @@ static int new(lua_State *L)
     lua_pop(L, 1);
     if (!*box)
         return luaL_error(L, "not enough memory");
-    for (lua_Integer i = count; i-- > 0;) /* each goes to the front, so the last one first: their order stays that of the list */
+    for (lua_Integer i = count; i-- > 0;) /* each goes to the front, so backwards: their order stays the list's */
         tide_future_hurry((*box)->entries[i].future, false);
     return 1;
 }
