@@ -62,18 +62,16 @@ void tide_call_ended(struct tide_worker *worker, struct tide_task *task, int sta
 
 static const char remote_key; /* registry: the error that state->remote belongs to */
 
-void tide_call_remote_trace(lua_State *L, struct tide_future *future)
+void tide_call_remote_trace(lua_State *L, struct tide_future *future, bool more)
 {
     struct tide_state *state = tide_state_of(L);
-    if (!future->error)
-        return;
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &remote_key);
-    if (!lua_rawequal(L, -1, -2)) {
+    if (!more) {
         tide_strbuf_clear(&state->remote);
-        lua_pushvalue(L, -2);
+        lua_pushvalue(L, -1);
         lua_rawsetp(L, LUA_REGISTRYINDEX, &remote_key);
     }
-    lua_pop(L, 1);
+    if (!future->error)
+        return;
     tide_strbuf_printf(&state->remote, "\nin task '%s': %s", future->name ? future->name : "?", future->error);
 }
 

@@ -46,8 +46,9 @@ void tide_call_function(lua_State *L, struct tide_future *future);
 /* In the state where an error caught by the base frame is on top: packs it, or its text where it cannot travel. */
 struct tide_message *tide_call_pack_error(lua_State *L);
 
-/* The error on top is about to be raised for a future that failed elsewhere: its traceback rides along in reports. */
-void tide_call_remote_trace(lua_State *L, struct tide_future *future);
+/* The error on top is about to be raised for a future that failed elsewhere: its traceback rides along in reports, in the place
+ * of the last one, or behind it where `more` says that it belongs to the same error. */
+void tide_call_remote_trace(lua_State *L, struct tide_future *future, bool more);
 
 /* engine.ended */
 void tide_call_ended(struct tide_worker *worker, struct tide_task *task, int status);

@@ -137,7 +137,7 @@ int tide_future_outcome(lua_State *L, int index, struct tide_future *future)
     default: break;
     }
     push_same_error(L, index, future);
-    tide_call_remote_trace(L, future);
+    tide_call_remote_trace(L, future, false);
     return lua_error(L);
 }
 

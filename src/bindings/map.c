@@ -216,7 +216,7 @@ static int finish_batch(lua_State *L, struct mapping *m)
         tide_cancel_push(L, TIDE_CANCEL_REQUESTED);
     } else {
         tide_future_push_error(L, future);
-        tide_call_remote_trace(L, future);
+        tide_call_remote_trace(L, future, false);
     }
     end(m);
     m->failed = true;

@@ -129,7 +129,7 @@ static int scope_answer(lua_State *L, lua_KContext context)
     if (cause && (!failed || context & BY_CHILD)) {
         tide_future_push_error(L, cause);
         for (struct tide_future *f = cause; f; f = tide_group_failure(group, f))
-            tide_call_remote_trace(L, f);
+            tide_call_remote_trace(L, f, f != cause);
         return lua_error(L);
     }
     return failed ? lua_error(L) : lua_gettop(L) - AT_GROUP;
