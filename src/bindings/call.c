@@ -178,11 +178,8 @@ void tide_call_function(lua_State *L, struct tide_future *future)
     tide_unpack_function(L, code);
     if (!code->sets_globals && !code->reflects)
         return;
-    tide_env_of(L, -1); /* what it loads sees the same globals, and sets them */
-    if (lua_istable(L, -1))
-        tide_state_set_environment(L);
-    else
-        lua_pop(L, 1);
+    tide_env_of_message(L, -1); /* what it loads sees the same globals, and sets them */
+    tide_state_set_environment(L);
 }
 
 static int run(lua_State *L)

@@ -229,6 +229,34 @@ void tide_env_of(lua_State *L, int index)
     lua_pushnil(L);
 }
 
+enum { CAPTURE_LEVELS = 8 }; /* of functions captured by functions: one search has to end */
+
+/* out: the environment found among what the function at `index` captured, or nothing: false */
+static bool push_captured(lua_State *L, int index, int levels)
+{
+    luaL_checkstack(L, 6, NULL);
+    tide_env_of(L, index);
+    if (!lua_isnil(L, -1))
+        return true;
+    lua_pop(L, 1);
+    for (int i = 1; levels > 0 && lua_getupvalue(L, index, i) != NULL; i++) {
+        bool lua = lua_isfunction(L, -1) && !lua_iscfunction(L, -1);
+        if (lua && push_captured(L, lua_gettop(L), levels - 1)) {
+            lua_remove(L, -2);
+            return true;
+        }
+        lua_pop(L, 1);
+    }
+    return false;
+}
+
+void tide_env_of_message(lua_State *L, int index)
+{
+    index = lua_absindex(L, index);
+    if (!push_captured(L, index, CAPTURE_LEVELS))
+        tide_env_push_new(L, tide_transport_of(L), 0);
+}
+
 void tide_env_current(lua_State *L)
 {
     lua_Debug ar;

@@ -26,6 +26,10 @@ void tide_env_set_layer(lua_State *L, int index);
  * it has none. out: table or nil */
 void tide_env_of(lua_State *L, int index);
 
+/* Pushes the environment that the message of the function at `index` brought: that of the function, or of one that it
+ * captured; a new one over the present layer where there is none. out: table */
+void tide_env_of_message(lua_State *L, int index);
+
 /* Pushes the environment of the innermost Lua function on L's stack that has one, else the base's globals. out: table */
 void tide_env_current(lua_State *L);
 
