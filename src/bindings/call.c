@@ -204,11 +204,9 @@ static int fail_late(lua_State *L)
     const struct tide_call_sort *sort = task->kind;
     lua_xmove(task->L, L, 1);
     struct tide_message *error = tide_call_pack_error(L);
-    sort->fail(task->work, error, NULL);
+    sort->complete(task->work, TIDE_FUTURE_FAILED, error, NULL);
     return 0;
 }
-
-static const struct tide_call_sort plain;
 
 void tide_call_future_ended(struct tide_task *task, void *subject, int status)
 {
@@ -217,12 +215,12 @@ void tide_call_future_ended(struct tide_task *task, void *subject, int status)
     const struct tide_call_sort *sort = task->kind;
     bool cancelled = task->unwinding == &task->root && atomic_load(&task->root.reason) != TIDE_CANCEL_MEMORY;
     state->memory.reserve = false;
-    if (status != LUA_OK && cancelled && sort == &plain && !tide_future_done(future))
-        tide_future_finish(future, TIDE_FUTURE_CANCELLED, NULL, NULL);
+    if (status != LUA_OK && cancelled && !tide_future_done(future))
+        sort->complete(future, TIDE_FUTURE_CANCELLED, NULL, NULL);
     if (status != LUA_OK && !tide_future_done(future) && tide_state_protect(state, fail_late, task) != LUA_OK) {
         lua_pop(state->L, 1);
         if (!tide_future_done(future))
-            sort->fail(future, NULL, tide_strdup("not enough memory"));
+            sort->complete(future, TIDE_FUTURE_FAILED, NULL, tide_strdup("not enough memory"));
     }
     tide_future_unref(future);
 }
@@ -233,13 +231,8 @@ const char *tide_call_future_name(struct tide_task *task)
     return future->name;
 }
 
-static void fail_plain(struct tide_future *future, struct tide_message *error, char *text)
-{
-    tide_future_finish(future, TIDE_FUTURE_FAILED, error, text);
-}
-
 static const struct tide_call_sort plain = {
-    {run, tide_call_future_ended, tide_call_future_name}, tide_future_begin, fail_plain};
+    {run, tide_call_future_ended, tide_call_future_name}, tide_future_begin, tide_future_finish};
 
 struct tide_future *tide_call_future(struct tide_task *task)
 {

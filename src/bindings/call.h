@@ -24,12 +24,12 @@ struct tide_local_call {
 /* Between two tasks, or inside one: queues a task of this state. NULL: out of memory. */
 struct tide_task *tide_call_local(struct tide_state *state, const struct tide_local_call *call, void *subject);
 
-/* How the call of a future is made: `local.ended` and `local.name` are the two below, and `fail` completes it where the base
- * function could not. It takes both messages. */
+/* How the call of a future is made: `local.ended` and `local.name` are the two below, and `complete` does what the base function
+ * could not, as tide_future_finish. */
 struct tide_call_sort {
     struct tide_local_call local; /* first */
     int (*begin)(struct tide_future *future, struct tide_task *task); /* as tide_future_begin */
-    void (*fail)(struct tide_future *future, struct tide_message *error, char *text);
+    void (*complete)(struct tide_future *future, enum tide_future_state state, struct tide_message *error, char *text);
 };
 void tide_call_future_ended(struct tide_task *task, void *subject, int status);
 const char *tide_call_future_name(struct tide_task *task);

@@ -96,10 +96,10 @@ static int batch_run(lua_State *L)
     return batch_finish(L, status, 0);
 }
 
-static void complete(struct tide_future *future, struct tide_message *error, char *text)
+static void complete(struct tide_future *future, enum tide_future_state state, struct tide_message *error, char *text)
 {
     struct tide_batch *batch = (struct tide_batch *)(void *)future;
-    tide_batch_finish(batch, TIDE_FUTURE_FAILED, NULL, 0, error, text);
+    tide_batch_finish(batch, state, NULL, 0, error, text);
 }
 
 static int begin(struct tide_future *future, struct tide_task *task)
@@ -127,8 +127,7 @@ struct mapping {
     lua_Integer index;              /* of the next value, from 1 */
     lua_Integer next_item;          /* of a table, from 1 */
     int64_t deadline;
-    bool fed_all, unordered, failed;
-    lua_State *feeding;             /* the stream's coroutine */
+    bool fed_all, unordered;
 };
 
 static struct mapping *check(lua_State *L)
@@ -219,7 +218,6 @@ static int finish_batch(lua_State *L, struct mapping *m)
         tide_call_remote_trace(L, future, false);
     }
     end(m);
-    m->failed = true;
     return lua_error(L);
 }
 
