@@ -120,12 +120,10 @@ static void fail(lua_State *L, struct tide_future *future)
     tide_future_finish(future, TIDE_FUTURE_FAILED, error, tide_strbuf_detach(&state->trace));
 }
 
-/* The task's captures that it changed are its own copies: says so once for each function, or fails under --strict. True: it
- * failed, the reason is on top. */
-static bool captures_changed(lua_State *L, struct tide_future *future)
+bool tide_call_captures_changed(lua_State *L, int index, struct tide_future *future)
 {
     struct tide_code *code = (struct tide_code *)(void *)future->code;
-    if (!code->watched || !tide_captures_check(L, AT_FUNCTION, code))
+    if (!code->watched || !tide_captures_check(L, index, code))
         return false;
     if (tide_program_strict())
         return true;
@@ -161,7 +159,7 @@ static int finish(lua_State *L, int status, lua_KContext context)
     }
     int count = lua_gettop(L) - AT_FUNCTION;
     tide_strbuf_clear(&tide_state_of(L)->trace);
-    if (tide_pack_values(L, AT_FUNCTION + 1, count, "result", &parcel) != 0 || captures_changed(L, future)) {
+    if (tide_pack_values(L, AT_FUNCTION + 1, count, "result", &parcel) != 0 || tide_call_captures_changed(L, AT_FUNCTION, future)) {
         if (parcel)
             tide_message_unref(&parcel->base);
         fail(L, future);

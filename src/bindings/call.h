@@ -43,6 +43,10 @@ struct tide_future *tide_call_future(struct tide_task *task);
 /* Inside the task: pushes the function of its future. May wait, where a module has to be loaded. */
 void tide_call_function(lua_State *L, struct tide_future *future);
 
+/* The function at `index`, which the one above pushed, has run. What it captured is its own copy: if it changed that, says so once
+ * for each function; or, under --strict, pushes the reason for which the future has to fail: true. */
+bool tide_call_captures_changed(lua_State *L, int index, struct tide_future *future);
+
 /* In the state where an error caught by the base frame is on top: packs it, or its text where it cannot travel. */
 struct tide_message *tide_call_pack_error(lua_State *L);
 

@@ -16,7 +16,7 @@
 
 /* ---- the runner ----
  * Stack of a batch's base frame: 1 the batch (light), 2 the message handler, then what pcallk returns. Of its body: 1 the
- * batch, 2 the function. */
+ * batch, 2 the function. Items must not tell how they were batched: one function serves several only where nobody can tell. */
 
 static void split(struct tide_task *task)
 {
@@ -29,16 +29,18 @@ static int run_items(lua_State *L, int status, lua_KContext context)
 {
     struct tide_batch *batch = lua_touserdata(L, 1);
     struct tide_task *task = tide_task_of(L);
-    bool called = context;
+    bool called = context, reusable = ((struct tide_code *)(void *)batch->future.code)->reusable;
     for (;;) {
         if (called) {
-            if (tide_packer_try(L, -1, "result") != 0)
+            if (tide_packer_try(L, -1, "result") != 0 || tide_call_captures_changed(L, 2, &batch->future))
                 return lua_error(L);
             batch->produced++;
-            lua_settop(L, 2);
+            lua_settop(L, reusable ? 2 : 1);
         }
         if (!tide_batch_next(batch))
             return 0;
+        if (lua_gettop(L) == 1)
+            tide_call_function(L, &batch->future);
         struct tide_cursor cursor = {(struct tide_parcel *)(void *)batch->items, (size_t)batch->offset};
         lua_pushvalue(L, 2);
         if (!tide_cursor_next(L, &cursor))
@@ -53,8 +55,6 @@ static int run_items(lua_State *L, int status, lua_KContext context)
 
 static int body(lua_State *L)
 {
-    struct tide_batch *batch = lua_touserdata(L, 1);
-    tide_call_function(L, &batch->future);
     tide_packer_begin(L);
     return run_items(L, LUA_OK, 0);
 }
