@@ -159,7 +159,8 @@ static int finish(lua_State *L, int status, lua_KContext context)
     }
     int count = lua_gettop(L) - AT_FUNCTION;
     tide_strbuf_clear(&tide_state_of(L)->trace);
-    if (tide_pack_values(L, AT_FUNCTION + 1, count, "result", &parcel) != 0 || tide_call_captures_changed(L, AT_FUNCTION, future)) {
+    if (tide_pack_values(L, AT_FUNCTION + 1, count, "result", &parcel) != 0 ||
+        tide_call_captures_changed(L, AT_FUNCTION, future)) {
         if (parcel)
             tide_message_unref(&parcel->base);
         fail(L, future);

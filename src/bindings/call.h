@@ -24,8 +24,8 @@ struct tide_local_call {
 /* Between two tasks, or inside one: queues a task of this state. NULL: out of memory. */
 struct tide_task *tide_call_local(struct tide_state *state, const struct tide_local_call *call, void *subject);
 
-/* How the call of a future is made: `local.ended` and `local.name` are the two below, and `complete` does what the base function
- * could not, as tide_future_finish. */
+/* How the call of a future is made: `local.ended` and `local.name` are the two below, and `complete` does what the base
+ * function could not, as tide_future_finish. */
 struct tide_call_sort {
     struct tide_local_call local; /* first */
     int (*begin)(struct tide_future *future, struct tide_task *task); /* as tide_future_begin */
@@ -43,8 +43,8 @@ struct tide_future *tide_call_future(struct tide_task *task);
 /* Inside the task: pushes the function of its future. May wait, where a module has to be loaded. */
 void tide_call_function(lua_State *L, struct tide_future *future);
 
-/* The function at `index`, which the one above pushed, has run. What it captured is its own copy: if it changed that, says so once
- * for each function; or, under --strict, pushes the reason for which the future has to fail: true. */
+/* The function at `index`, which the one above pushed, has run. What it captured is its own copy: if it changed that, says so
+ * once for each function; or, under --strict, pushes the reason for which the future has to fail: true. */
 bool tide_call_captures_changed(lua_State *L, int index, struct tide_future *future);
 
 /* In the state where an error caught by the base frame is on top: packs it, or its text where it cannot travel. */
