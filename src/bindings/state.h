@@ -40,7 +40,6 @@ struct tide_state {
     struct tide_strbuf remote;        /* tracebacks of other tasks that came with the error raised last */
     const void *sent;                 /* the code that was submitted last; compared, never followed */
     bool lost;                        /* collection did not help: fail all and rebuild */
-    bool warns;                       /* warn("@on") */
     bool warning_goes_on;             /* more pieces of the present one are to come */
     struct tide_strbuf warning;       /* one that is not complete yet */
 };

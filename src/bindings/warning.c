@@ -2,16 +2,20 @@
 
 #include "bindings/state.h"
 
+#include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
+static _Atomic uint32_t on; /* for all states: who turns warnings on wants to see those of the workers */
+
 /* "@on" and "@off" are the controls that the manual names; others are ignored. */
-static void control(struct tide_state *state, const char *text)
+static void control(const char *text)
 {
     if (strcmp(text, "@on") == 0)
-        state->warns = true;
+        atomic_store(&on, 1);
     else if (strcmp(text, "@off") == 0)
-        state->warns = false;
+        atomic_store(&on, 0);
 }
 
 /* Pieces come until `more` is 0: then the line is written at once, so that no other mixes with it. */
@@ -21,10 +25,10 @@ static void warn(void *arg, const char *text, int more)
     bool first = !state->warning_goes_on;
     state->warning_goes_on = more;
     if (first && !more && text[0] == '@') {
-        control(state, text);
+        control(text);
         return;
     }
-    if (!state->warns)
+    if (!atomic_load_explicit(&on, memory_order_relaxed))
         return;
     tide_strbuf_printf(&state->warning, "%s%s%s", first ? "Lua warning: " : "", text, more ? "" : "\n");
     if (!more) {

@@ -4,7 +4,7 @@
 
 #include <lua.h>
 
-/* Sets the warning function of a fresh state, off as in plain `lua`. Each state is switched on by itself. */
+/* Sets the warning function of a fresh state, off as in plain `lua`. One switch serves all states. */
 void tide_warning_open(lua_State *L);
 
 #endif

@@ -116,11 +116,16 @@ static void flush_bounded(void)
 
 static void end_process(struct tide_runtime *runtime)
 {
-    char text[160];
+    char text[256];
+    bool untold = atomic_load(&runtime->signals) >> 63; /* main sits in a C call and has not seen that its time is over */
     atomic_store(&last_code, atomic_load(&runtime->exit_code));
-    int size = snprintf(text, sizeof text,
-                        "tidemill: the grace of %.3g s is over and something still runs; ending without it (see --grace)\n",
-                        (double)runtime->options.grace_ns * 1e-9);
+    int size = 0;
+    if (untold)
+        size = snprintf(text, sizeof text, "tidemill: the time limit of %.6g s is over (--timeout)\n",
+                        (double)runtime->options.timeout_ns * 1e-9);
+    size += snprintf(text + size, sizeof text - (size_t)size,
+                     "tidemill: the grace of %.3g s is over and something still runs; ending without it (see --grace)\n",
+                     (double)runtime->options.grace_ns * 1e-9);
     flush_bounded();
     if (size > 0 && write(STDERR_FILENO, text, (size_t)size) < 0)
         _exit(atomic_load(&last_code));

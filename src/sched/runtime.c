@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -243,8 +244,20 @@ static bool wake_for_entries(struct tide_runtime *runtime)
 void tide_runtime_active_drop(struct tide_runtime *runtime)
 {
     /* the chain of read-modify-writes: all that the others did before they parked is visible to the reporter */
-    if (atomic_fetch_sub(&runtime->active, 1) == 1 && !atomic_load(&runtime->stopping) && !wake_for_entries(runtime))
+    if (atomic_fetch_sub(&runtime->active, 1) != 1 || atomic_load(&runtime->stopping) || wake_for_entries(runtime))
+        return;
+    /* The clock may wake somebody all the same, for a signal. It adds to the activity first, so either that is seen here, or
+     * the one that wakes sees the flag (tide_runtime_hold_still). */
+    atomic_store(&runtime->reporting, 1);
+    if (atomic_load(&runtime->active) == 0)
         runtime->engine.deadlock(runtime);
+    atomic_store(&runtime->reporting, 0);
+}
+
+void tide_runtime_hold_still(struct tide_runtime *runtime)
+{
+    while (atomic_load(&runtime->reporting))
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 }
 
 static void deliver_wake(struct tide_mail *mail, struct tide_worker *worker)

@@ -69,6 +69,7 @@ struct tide_runtime {
     uint32_t cpus;                       /* fixed */
     _Atomic uint32_t clock_asleep;       /* 1: the clock waits for a worker to become busy */
     _Atomic int64_t active;              /* see activity below */
+    _Atomic uint32_t reporting;          /* 1: engine.deadlock reads the stacks of all; who wakes meanwhile holds still */
     _Atomic int64_t holds;               /* reasons for the program not to end */
     _Atomic uint32_t stopping;           /* 1: workers leave their loop once they have no task */
     _Atomic uint32_t closing;            /* 1: the run is being shut down; nothing new may start */
@@ -149,5 +150,8 @@ void tide_runtime_release(struct tide_runtime *runtime);
  * can ever happen again, and the one that took the last away reports. */
 void tide_runtime_active_add(struct tide_runtime *runtime);
 void tide_runtime_active_drop(struct tide_runtime *runtime);
+
+/* A worker that has woken, before it touches its state: returns once no report is being made. */
+void tide_runtime_hold_still(struct tide_runtime *runtime);
 
 #endif

@@ -322,6 +322,7 @@ static void idle(struct tide_worker *w, bool fresh)
     }
     if (atomic_exchange(&w->parked, TIDE_PARKED_NOT) == TIDE_PARKED_UNCOUNTED)
         tide_runtime_active_add(runtime); /* a signal woke it, nobody else */
+    tide_runtime_hold_still(runtime);
     atomic_fetch_add_explicit(&runtime->awake, 1, memory_order_relaxed);
     if (takes) {
         atomic_store(&w->takes, 0);

@@ -1,5 +1,5 @@
--- Items of a map that ran in one batch shared what the function captured and the globals it set, so results told how the
--- items had been batched; and a change of a captured table was not told.
+-- Items of a map that ran in one batch shared what the function captured and the globals it set, so results told how
+-- the items had been batched; and a change of a captured table was not told.
 local tm = require "tidemill"
 
 local items = {}
