@@ -240,6 +240,10 @@ local function show(screen, report, one_worker)
   return sum.dead_links + sum.dead_anchors
 end
 
+local function cannot_write(why)
+  fail(("cannot write the results (%s): choose another file with --out"):format(why))
+end
+
 ---@param options sitecheck.options
 local function main(options)
   local files = list_files(options.folder)
@@ -254,7 +258,7 @@ local function main(options)
   if options.out ~= "-" then
     local why
     out, why = io.open(options.out, "w")
-    if not out then fail(("cannot write the results (%s): choose another file with --out"):format(why)) end
+    if not out then cannot_write(why) end
   end
 
   local known, one_worker = sitelinks.known(files), nil
@@ -266,13 +270,15 @@ local function main(options)
   local report = check(options.folder, html, known, options.workers)
 
   for i, page in ipairs(report.pages) do
-    assert(out:write(json_line(page, report.dead[i])))
+    local ok, why = out:write(json_line(page, report.dead[i]))
+    if not ok then cannot_write(why) end
   end
-  assert(out:flush())
+  local ok, why = out:flush()
+  if not ok then cannot_write(why) end
   local screen = options.out == "-" and io.stderr or io.stdout
   local dead = show(screen, report, one_worker)
   if options.out ~= "-" then
-    assert(out:close())
+    out:close()
     screen:write(("\nOne line of JSON per page is in %s\n"):format(options.out))
   end
   if options.fail and dead > 0 then os.exit(1) end
