@@ -9,6 +9,7 @@
 #include "bindings/paths.h"
 #include "bindings/protect.h"
 #include "bindings/state.h"
+#include "reactor/reactor.h"
 #include "sched/clock.h"
 #include "sched/runtime.h"
 #include "sched/signals.h"
@@ -401,6 +402,8 @@ int tide_program_run(const struct tide_program *p)
         return start_failed(TIDE_ENOMEM);
     task->flags |= TIDE_TASK_MAIN;
     tide_worker_loop(main, all_done, main);
+    if (!tide_reactor_stop())
+        _exit(flush_all(exit_code()));
     tear_down();
     return flush_all(exit_code());
 }
