@@ -246,12 +246,17 @@ void tide_runtime_active_drop(struct tide_runtime *runtime)
     /* the chain of read-modify-writes: all that the others did before they parked is visible to the reporter */
     if (atomic_fetch_sub(&runtime->active, 1) != 1 || atomic_load(&runtime->stopping) || wake_for_entries(runtime))
         return;
-    /* The clock may wake somebody all the same, for a signal. It adds to the activity first, so either that is seen here, or
-     * the one that wakes sees the flag (tide_runtime_hold_still). */
-    atomic_store(&runtime->reporting, 1);
-    if (atomic_load(&runtime->active) == 0)
-        runtime->engine.deadlock(runtime);
-    atomic_store(&runtime->reporting, 0);
+    /* Somebody may wake all the same: for a signal, or by a wake that came late. It adds to the activity first, so either
+     * that is seen here, or it sees the flag (tide_runtime_hold_still). Where it parks again it is the last as well: only
+     * one reports, and looks again behind the flag. What it queued before that it sees to itself, above. */
+    bool over = false;
+    while (!over && !atomic_exchange(&runtime->reporting, 1)) {
+        over = atomic_load(&runtime->active) == 0 && atomic_load(&runtime->queued) == 0;
+        if (over)
+            runtime->engine.deadlock(runtime);
+        atomic_store(&runtime->reporting, 0);
+        over = over || atomic_load(&runtime->active) != 0 || atomic_load(&runtime->queued) != 0;
+    }
 }
 
 void tide_runtime_hold_still(struct tide_runtime *runtime)

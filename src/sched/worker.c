@@ -62,22 +62,29 @@ static void bump(_Atomic uint32_t *count, int by)
 
 /* ---- mail ---- */
 
-/* The activity is added before the worker is let go: it may wake by itself, work and park again before this thread goes on. */
-static bool unpark(struct tide_worker *worker)
+/* Any thread, the worker's own too: makes it one that is not parked; false if it was none. The activity is added before that is
+ * seen: who finds the worker awake posts without counting it, and it may work and park again before this thread goes on. */
+static bool rouse(struct tide_worker *worker)
 {
     uint32_t was = atomic_load(&worker->parked);
     while (was != TIDE_PARKED_NOT) {
         bool uncounted = was == TIDE_PARKED_UNCOUNTED;
         if (uncounted)
             tide_runtime_active_add(worker->runtime);
-        if (atomic_compare_exchange_strong(&worker->parked, &was, TIDE_PARKED_NOT)) {
-            tide_park_wake(&worker->park);
+        if (atomic_compare_exchange_strong(&worker->parked, &was, TIDE_PARKED_NOT))
             return true;
-        }
         if (uncounted)
             tide_runtime_active_drop(worker->runtime);
     }
     return false;
+}
+
+static bool unpark(struct tide_worker *worker)
+{
+    bool roused = rouse(worker);
+    if (roused)
+        tide_park_wake(&worker->park);
+    return roused;
 }
 
 void tide_worker_post(struct tide_worker *worker, struct tide_mail *mail)
@@ -320,8 +327,7 @@ static void idle(struct tide_worker *w, bool fresh)
             tide_runtime_active_drop(runtime); /* may find that this was the last, and report */
         tide_park_wait(&w->park, due);
     }
-    if (atomic_exchange(&w->parked, TIDE_PARKED_NOT) == TIDE_PARKED_UNCOUNTED)
-        tide_runtime_active_add(runtime); /* a signal woke it, nobody else */
+    rouse(w); /* nobody else has, where there was news at once, a timer is due, or a signal or a wake that came late woke it */
     tide_runtime_hold_still(runtime);
     atomic_fetch_add_explicit(&runtime->awake, 1, memory_order_relaxed);
     if (takes) {

@@ -48,6 +48,7 @@ struct waiter_thread {
     uint64_t taken;
     _Atomic uint32_t posts;    /* of the task's mail, since its wait began */
     _Atomic int64_t since;     /* when that was; 0 outside a wait */
+    _Atomic bool left;         /* no wait of it comes any more */
     struct count count;
 };
 
@@ -284,6 +285,7 @@ static void *wait_on_and_on(void *arg)
             tide_event_clear(t->slot.event);
     }
     tide_task_free(t->task);
+    atomic_store(&t->left, true);
     while (!atomic_load(&all_left)) /* nobody posts to a worker that is gone */
         pause_for(1000);
     fake_worker_close(&t->worker);
@@ -336,9 +338,8 @@ static void start(void)
 static void stop(void)
 {
     struct timespec tick = {.tv_nsec = 20 * 1000 * 1000};
-    nanosleep(&tick, NULL); /* a waiter between the look and its next wait begins one more */
     for (int i = 0; i < WAITERS; i++)
-        while (atomic_load(&waiters[i].since))
+        while (!atomic_load(&waiters[i].left)) /* it may begin one more wait, and has to be woken from that, too */
             nanosleep(&tick, NULL);
     atomic_store(&all_left, true);
     pthread_join(leisurely, NULL);
