@@ -20,5 +20,6 @@ int tide_open_core(lua_State *L)
     tide_open_executor(L);
     tide_open_map(L);
     tide_open_scope(L);
+    tide_open_http(L);
     return 1;
 }

@@ -1,0 +1,396 @@
+/* What tm.http is made of (lua/tidemill/http.lua): core.http.transfer, and streams.
+ *
+ *     transfer{url=, method=, …} → status, version, head, body, url, redirects, timings, cookies
+ *                                   body: a string, or the stream where `stream` is set
+ *                                → nil, err
+ *     stream:read([deadline])    → piece; nil at the end; nil, err
+ *
+ * The table is made by http.lua and not looked at by users: what is wrong in it was told there. */
+#include "reactor/transfer.h"
+
+#include "base/error.h"
+#include "base/time.h"
+#include "bindings/bind.h"
+#include "bindings/errors.h"
+#include "bindings/module.h"
+#include "reactor/admission.h"
+#include "reactor/curl_load.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { SPEC = 1, BOX, BASE = BOX }; /* the stack of `transfer` while it waits */
+
+static const char box_name[] = "tidemill.http.box";
+
+/* What holds the transfer while its task waits: it is dropped and let go whatever happens. */
+static int drop_box(lua_State *L)
+{
+    struct tide_transfer **box = luaL_checkudata(L, 1, box_name), *transfer = *box;
+    *box = NULL;
+    if (transfer) {
+        tide_operation_drop(tide_transfer_operation(transfer));
+        tide_transfer_unref(transfer);
+    }
+    return 0;
+}
+
+static void let_go(lua_State *L)
+{
+    struct tide_transfer **box = lua_touserdata(L, BOX), *transfer = *box;
+    *box = NULL;
+    tide_transfer_unref(transfer);
+}
+
+/* ---- the request ---- */
+
+static const char *text(lua_State *L, const char *key)
+{
+    lua_getfield(L, SPEC, key);
+    const char *value = lua_tostring(L, -1);
+    lua_pop(L, 1); /* the table keeps it */
+    return value;
+}
+
+static lua_Integer integer(lua_State *L, const char *key, lua_Integer absent)
+{
+    lua_getfield(L, SPEC, key);
+    lua_Integer value = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : absent;
+    lua_pop(L, 1);
+    return value;
+}
+
+static bool flag(lua_State *L, const char *key)
+{
+    lua_getfield(L, SPEC, key);
+    bool value = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return value;
+}
+
+static int64_t nanoseconds(lua_State *L, const char *key)
+{
+    lua_getfield(L, SPEC, key);
+    lua_Number seconds = lua_tonumber(L, -1);
+    lua_pop(L, 1);
+    return seconds < 1e9 ? (int64_t)(seconds * 1e9) : (int64_t)1e18;
+}
+
+/* The lines of `headers`, which the table keeps, in a userdata on top. */
+static void header_lines(lua_State *L, struct tide_request *request)
+{
+    lua_getfield(L, SPEC, "headers");
+    request->header_count = lua_istable(L, -1) ? (size_t)lua_rawlen(L, -1) : 0;
+    const char **lines = lua_newuserdatauv(L, request->header_count * sizeof *lines + 1, 0);
+    for (size_t i = 0; i < request->header_count; i++) {
+        lua_rawgeti(L, -2, (lua_Integer)i + 1);
+        lines[i] = lua_tostring(L, -1);
+        lua_pop(L, 1);
+    }
+    request->headers = lines;
+}
+
+static void read_spec(lua_State *L, struct tide_request *request)
+{
+    *request = (struct tide_request){
+        .method = text(L, "method"),
+        .url = text(L, "url"),
+        .user = text(L, "user"),
+        .password = text(L, "password"),
+        .cookies = text(L, "cookies"),
+        .proxy = text(L, "proxy"),
+        .ca = text(L, "ca"),
+        .path = text(L, "path"),
+        .auth = flag(L, "digest") ? TIDE_AUTH_DIGEST : TIDE_AUTH_BASIC,
+        .verify = flag(L, "verify"),
+        .decode = flag(L, "decode"),
+        .http = (int)integer(L, "http", 0),
+        .max_redirects = (int)integer(L, "max_redirects", 0),
+        .connect_ns = nanoseconds(L, "connect_timeout"),
+        .stall_ns = nanoseconds(L, "stall_timeout"),
+        .max_body = (uint64_t)integer(L, "max_body", INT64_MAX),
+    };
+    request->sink = flag(L, "stream") ? TIDE_SINK_STREAM : request->path ? TIDE_SINK_FILE : TIDE_SINK_MEMORY;
+    lua_getfield(L, SPEC, "body");
+    request->body = lua_tolstring(L, -1, &request->body_size);
+    lua_pop(L, 1);
+    header_lines(L, request);
+}
+
+/* ---- the response ---- */
+
+static void push_buffer(lua_State *L, const struct tide_strbuf *b)
+{
+    lua_pushlstring(L, tide_strbuf_text(b), b->size);
+}
+
+/* in: the message on top. out: nil, err */
+static int fail(lua_State *L, const char *kind)
+{
+    tide_errors_make(L, kind);
+    lua_pushnil(L);
+    lua_insert(L, -2);
+    return 2;
+}
+
+static int push_failure(lua_State *L, const struct tide_response *response)
+{
+    push_buffer(L, &response->message);
+    return fail(L, response->kind);
+}
+
+static void set_seconds(lua_State *L, const char *key, double value)
+{
+    lua_pushnumber(L, value);
+    lua_setfield(L, -2, key);
+}
+
+static void push_timings(lua_State *L, const struct tide_timings *timings)
+{
+    lua_createtable(L, 0, 6);
+    set_seconds(L, "queue", timings->queue);
+    set_seconds(L, "dns", timings->dns);
+    set_seconds(L, "connect", timings->connect);
+    set_seconds(L, "tls", timings->tls);
+    set_seconds(L, "first_byte", timings->first_byte);
+    set_seconds(L, "total", timings->total);
+}
+
+static void push_stream(lua_State *L, struct tide_transfer *transfer)
+{
+    tide_bind_new(L, (struct tide_object *)tide_stream_new(transfer));
+}
+
+static int push_response(lua_State *L, struct tide_transfer *transfer)
+{
+    const struct tide_response *response = tide_transfer_response(transfer);
+    bool stream = flag(L, "stream");
+    lua_pushinteger(L, response->status);
+    lua_pushinteger(L, response->version);
+    push_buffer(L, &response->head);
+    if (stream)
+        push_stream(L, transfer);
+    else
+        push_buffer(L, &response->body);
+    push_buffer(L, &response->url);
+    lua_pushinteger(L, response->redirects);
+    if (stream) { /* the end is not known yet */
+        lua_pushnil(L);
+        return 7;
+    }
+    push_timings(L, &response->timings);
+    push_buffer(L, &response->cookies);
+    return 8;
+}
+
+/* ---- the wait ---- */
+
+static int timed_out(lua_State *L)
+{
+    lua_pushfstring(L, "%s %s: no complete response within the time limit (timeout)", text(L, "method"), text(L, "url"));
+    return fail(L, "timeout");
+}
+
+static int deliver(lua_State *L, struct tide_transfer *transfer)
+{
+    const struct tide_response *response = tide_transfer_response(transfer);
+    int count = response->kind && (!flag(L, "stream") || tide_operation_is_done(tide_transfer_operation(transfer)))
+                    ? push_failure(L, response)
+                    : push_response(L, transfer);
+    let_go(L);
+    return count;
+}
+
+static int finish(lua_State *L, int status, lua_KContext context)
+{
+    (void)status;
+    (void)context;
+    struct tide_transfer **box = lua_touserdata(L, BOX), *transfer = *box;
+    struct tide_operation *op = tide_transfer_operation(transfer);
+    enum tide_wait_state how = tide_await_end(L);
+    tide_operation_leave(op, &tide_task_of(L)->waiter);
+    if (how != TIDE_WAIT_WOKEN)
+        tide_operation_drop(op);
+    tide_await_check(L, how);
+    return how == TIDE_WAIT_WOKEN ? deliver(L, transfer) : timed_out(L);
+}
+
+static int64_t deadline_of(lua_State *L, int index)
+{
+    if (lua_isnoneornil(L, index))
+        return TIDE_NEVER;
+    lua_Number left = lua_tonumber(L, index) - (lua_Number)tide_now_ns() * 1e-9;
+    return tide_deadline_after(left > 0 ? left : 0);
+}
+
+static int not_started(lua_State *L, int failed)
+{
+    lua_pushfstring(L, "cannot start the I/O thread: %s; a limit on processes, memory or open files? (ulimit)",
+                    failed == TIDE_ENOMEM ? "not enough memory" : strerror(errno));
+    return fail(L, "system");
+}
+
+static int transfer(lua_State *L)
+{
+    char problem[320];
+    struct tide_request request;
+    luaL_checktype(L, SPEC, LUA_TTABLE);
+    lua_settop(L, SPEC);
+    if (tide_curl_ready(problem)) {
+        lua_pushstring(L, problem);
+        return fail(L, "system");
+    }
+    struct tide_task *task = tide_await_prepare(L);
+    struct tide_transfer **box = lua_newuserdatauv(L, sizeof *box, 0);
+    *box = NULL;
+    luaL_setmetatable(L, box_name);
+    read_spec(L, &request);
+    lua_getfield(L, SPEC, "deadline");
+    int64_t deadline = deadline_of(L, -1);
+    *box = tide_transfer_new(&request, problem, sizeof problem);
+    lua_settop(L, BASE);
+    if (!*box) {
+        lua_pushstring(L, problem);
+        return fail(L, strcmp(problem, "not enough memory") == 0 ? "memory" : "url");
+    }
+    struct tide_operation *op = tide_transfer_operation(*box);
+    int failed = tide_operation_start(op, task->worker->runtime);
+    if (failed) {
+        let_go(L);
+        return not_started(L, failed);
+    }
+    tide_wait_begin(task);
+    int there = request.sink == TIDE_SINK_STREAM ? tide_transfer_enqueue_head(*box, &task->waiter, task)
+                                                 : tide_operation_enqueue(op, &task->waiter, task);
+    if (there && tide_await_skip(task))
+        return deliver(L, *box);
+    return tide_await(L, &(struct tide_await){.deadline = deadline, .what = "an HTTP response"}, 0, finish);
+}
+
+/* ---- streams ---- */
+
+static struct tide_transfer *check_stream(lua_State *L)
+{
+    return ((struct tide_stream *)(void *)tide_handle_check(L, 1, &tide_stream_class))->transfer;
+}
+
+static int take_finish(lua_State *L)
+{
+    struct tide_strbuf *piece = lua_touserdata(L, lua_upvalueindex(1));
+    push_buffer(L, piece);
+    return 1;
+}
+
+/* Pushes the next piece, or how it ended; -1 where the task has to wait. */
+static int take(lua_State *L, struct tide_transfer *t)
+{
+    struct tide_strbuf piece = {0};
+    int got = tide_transfer_take(t, &piece);
+    if (got == 0)
+        return -1;
+    if (got > 0) { /* the string may not fit into memory: then the piece must not be lost with it */
+        lua_pushlightuserdata(L, &piece);
+        lua_pushcclosure(L, take_finish, 1);
+        int status = lua_pcall(L, 0, 1, 0);
+        tide_strbuf_fini(&piece);
+        return status == LUA_OK ? 1 : lua_error(L);
+    }
+    const struct tide_response *response = tide_transfer_response(t);
+    if (response->kind)
+        return push_failure(L, response);
+    lua_pushnil(L);
+    return 1;
+}
+
+static int read_finish(lua_State *L, int status, lua_KContext context)
+{
+    (void)status;
+    (void)context;
+    struct tide_transfer *t = check_stream(L);
+    enum tide_wait_state how = tide_await_end(L);
+    tide_operation_leave(tide_transfer_operation(t), &tide_task_of(L)->waiter);
+    tide_await_check(L, how);
+    int count = how == TIDE_WAIT_WOKEN ? take(L, t) : 0;
+    if (count > 0)
+        return count;
+    if (count < 0) { /* another task was quicker */
+        lua_pushliteral(L, "two tasks read one response");
+        return fail(L, "busy");
+    }
+    lua_pushliteral(L, "no piece of the body came within the time limit");
+    return fail(L, "timeout");
+}
+
+static int stream_read(lua_State *L)
+{
+    struct tide_transfer *t = check_stream(L);
+    lua_settop(L, 2);
+    int count = take(L, t);
+    if (count >= 0)
+        return count;
+    int64_t deadline = deadline_of(L, 2);
+    struct tide_task *task = tide_await_prepare(L);
+    tide_wait_begin(task);
+    if (tide_transfer_enqueue_body(t, &task->waiter, task) && tide_await_skip(task)) {
+        count = take(L, t);
+        return count > 0 ? count : luaL_error(L, "two tasks read one response");
+    }
+    return tide_await(L, &(struct tide_await){.deadline = deadline, .what = "a piece of an HTTP response"}, 0, read_finish);
+}
+
+static int stream_close(lua_State *L)
+{
+    tide_operation_drop(tide_transfer_operation(check_stream(L)));
+    return 0;
+}
+
+/* timings of a stream that was read to its end, else nil */
+static int stream_timings(lua_State *L)
+{
+    struct tide_transfer *t = check_stream(L);
+    if (!tide_operation_is_done(tide_transfer_operation(t)))
+        return 0;
+    push_timings(L, &tide_transfer_response(t)->timings);
+    return 1;
+}
+
+/* ---- limits and counts ---- */
+
+static int limits(lua_State *L)
+{
+    uint32_t in_all, per_origin;
+    tide_admission_limits(&in_all, &per_origin);
+    if (lua_gettop(L)) {
+        in_all = (uint32_t)luaL_checkinteger(L, 1);
+        per_origin = (uint32_t)luaL_checkinteger(L, 2);
+        tide_admission_set_limits(in_all, per_origin);
+    }
+    lua_pushinteger(L, in_all);
+    lua_pushinteger(L, per_origin);
+    return 2;
+}
+
+static int counts(lua_State *L)
+{
+    uint32_t running, waiting;
+    tide_admission_counts(&running, &waiting);
+    lua_pushinteger(L, running);
+    lua_pushinteger(L, waiting);
+    lua_pushinteger(L, tide_operation_count());
+    return 3;
+}
+
+void tide_open_http(lua_State *L)
+{
+    static const luaL_Reg methods[] = {{"read", stream_read}, {"close", stream_close}, {"timings", stream_timings}, {NULL, NULL}};
+    static const luaL_Reg meta[] = {{"__close", stream_close}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"transfer", transfer}, {"limits", limits}, {"counts", counts}, {NULL, NULL}};
+    luaL_newmetatable(L, box_name);
+    lua_pushcfunction(L, drop_box);
+    lua_setfield(L, -2, "__gc");
+    lua_pop(L, 1);
+    tide_bind_class(L, &tide_stream_class, methods, meta);
+    luaL_newlib(L, functions);
+    lua_setfield(L, -2, "http");
+}

@@ -1,0 +1,204 @@
+/* What libcurl hands over: lines of the head, pieces of the body, and what it asks for of ours. A callback that does not want
+ * to go on says why in `refused` and returns an error; the transfer then ends in tide_transfer_ran. */
+#include "reactor/reactor.h"
+#include "reactor/transfer_run.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum { FIRST_RESERVE = 8 * 1024 * 1024, MAX_SKIPPED = 1024 * 1024, MAX_ERROR_BODY = 1024 * 1024 };
+
+/* ---- the head ---- */
+
+void tide_body_head_over(struct tide_transfer *t)
+{
+    if (t->request.sink != TIDE_SINK_STREAM || t->has_head)
+        return;
+    long version = 0;
+    char *url = t->target.url;
+    tide_curl.curl_easy_getinfo(t->easy, CURLINFO_HTTP_VERSION, &version);
+    t->response.version = version == CURL_HTTP_VERSION_2_0 ? 20 : version == CURL_HTTP_VERSION_1_0 ? 10 : 11;
+    tide_strbuf_clear(&t->response.url);
+    tide_strbuf_puts(&t->response.url, url);
+    tide_mutex_lock(&t->operation.lock);
+    t->has_head = true;
+    tide_mutex_unlock(&t->operation.lock);
+    tide_operation_wake(&t->operation);
+}
+
+const char *tide_body_header(struct tide_transfer *t, const char *name, char *out, size_t room)
+{
+    const char *line = tide_strbuf_text(&t->response.head), *found = NULL;
+    size_t size = strlen(name), found_size = 0;
+    while ((line = strchr(line, '\n'))) {
+        line++;
+        if (strncasecmp(line, name, size) != 0 || line[size] != ':')
+            continue;
+        found = line + size + 1;
+        found += strspn(found, " \t");
+        found_size = strcspn(found, "\r\n");
+        while (found_size && (found[found_size - 1] == ' ' || found[found_size - 1] == '\t'))
+            found_size--;
+    }
+    if (!found || found_size >= room)
+        return NULL;
+    memcpy(out, found, found_size);
+    out[found_size] = '\0';
+    return out;
+}
+
+/* "HTTP/1.1 200 OK", "HTTP/2 200" */
+static int status_of(const char *line, size_t size)
+{
+    const char *space = memchr(line, ' ', size);
+    return space && space + 4 <= line + size ? atoi(space + 1) : 0;
+}
+
+static bool is_blank(const char *line, size_t size)
+{
+    return size == 0 || line[0] == '\r' || line[0] == '\n';
+}
+
+/* A blank line: of an answer on the way (1xx, or a challenge that libcurl answers itself), or of the last one. */
+static void end_head(struct tide_transfer *t)
+{
+    if (t->response.status < 200)
+        return;
+    t->skip_body = tide_redirect_wanted(t);
+    t->head_over = true;
+    bool challenge = t->response.status == 401 && t->request.auth == TIDE_AUTH_DIGEST && t->send_secrets;
+    if (!t->skip_body && !challenge)
+        tide_body_head_over(t);
+}
+
+size_t tide_body_header_cb(char *data, size_t one, size_t count, void *arg)
+{
+    struct tide_transfer *t = arg;
+    size_t size = one * count;
+    t->active_at = tide_reactor_now_ns();
+    if (size >= 5 && memcmp(data, "HTTP/", 5) == 0) {
+        if (t->has_head)
+            return size; /* a trailer in disguise: the head that was told stands */
+        tide_strbuf_clear(&t->response.head);
+        t->response.status = status_of(data, size);
+        t->head_over = false;
+    }
+    if (t->head_over)
+        return size; /* a trailer */
+    tide_strbuf_append(&t->response.head, data, size);
+    if (t->response.head.failed || t->response.head.size > TIDE_MAX_HEAD) {
+        t->refused = t->response.head.failed ? "memory" : "headers";
+        return 0;
+    }
+    if (is_blank(data, size))
+        end_head(t);
+    return size;
+}
+
+/* ---- the body ---- */
+
+static size_t refuse(struct tide_transfer *t, const char *why)
+{
+    t->refused = why;
+    return 0;
+}
+
+/* Before the first piece: room for all of it, if its size is told and can be believed. */
+static bool fits(struct tide_transfer *t)
+{
+    curl_off_t size = -1;
+    tide_curl.curl_easy_getinfo(t->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &size);
+    if (size < 0)
+        return true;
+    if ((uint64_t)size > t->request.max_body)
+        return false;
+    if (t->request.sink == TIDE_SINK_MEMORY)
+        tide_strbuf_reserve(&t->response.body, size < FIRST_RESERVE ? (size_t)size : FIRST_RESERVE);
+    return true;
+}
+
+static size_t to_stream(struct tide_transfer *t, const char *data, size_t size)
+{
+    tide_mutex_lock(&t->operation.lock);
+    bool full = t->ready.size >= TIDE_STREAM_FULL;
+    if (full)
+        t->paused = true;
+    else
+        tide_strbuf_append(&t->ready, data, size);
+    bool failed = t->ready.failed;
+    tide_mutex_unlock(&t->operation.lock);
+    if (full)
+        return CURL_WRITEFUNC_PAUSE;
+    if (failed)
+        return refuse(t, "memory");
+    tide_operation_wake(&t->operation);
+    return size;
+}
+
+static size_t to_memory(struct tide_transfer *t, const char *data, size_t size)
+{
+    tide_strbuf_append(&t->response.body, data, size);
+    return t->response.body.failed ? refuse(t, "memory") : size;
+}
+
+/* Only a success goes to the file; what the server says about a failure is kept, up to a limit, as the body. */
+static size_t to_file(struct tide_transfer *t, const char *data, size_t size)
+{
+    if (t->response.status >= 300)
+        return t->response.body.size > MAX_ERROR_BODY ? size : to_memory(t, data, size);
+    switch (tide_sink_write(t, data, size)) {
+    case 0:
+        return size;
+    case 1:
+        t->paused = true;
+        return CURL_WRITEFUNC_PAUSE;
+    default:
+        return refuse(t, "file");
+    }
+}
+
+size_t tide_body_write_cb(char *data, size_t one, size_t count, void *arg)
+{
+    struct tide_transfer *t = arg;
+    size_t size = one * count, taken;
+    t->active_at = tide_reactor_now_ns();
+    if (t->skip_body)
+        return (t->response.received += size) > MAX_SKIPPED ? 0 : size;
+    if (!t->response.received && !fits(t))
+        return refuse(t, "too_large");
+    if (t->response.received + size > t->request.max_body)
+        return refuse(t, "too_large");
+    tide_body_head_over(t);
+    if (t->request.sink == TIDE_SINK_STREAM)
+        taken = to_stream(t, data, size);
+    else if (t->request.sink == TIDE_SINK_FILE)
+        taken = to_file(t, data, size);
+    else
+        taken = to_memory(t, data, size);
+    if (taken == size)
+        t->response.received += size;
+    return taken;
+}
+
+/* ---- what is sent ---- */
+
+size_t tide_body_read_cb(char *data, size_t one, size_t count, void *arg)
+{
+    struct tide_transfer *t = arg;
+    size_t room = one * count, left = t->request.body_size - t->body_sent, size = left < room ? left : room;
+    t->active_at = tide_reactor_now_ns();
+    memcpy(data, t->request.body + t->body_sent, size);
+    t->body_sent += size;
+    return size;
+}
+
+int tide_body_seek_cb(void *arg, curl_off_t offset, int origin)
+{
+    struct tide_transfer *t = arg;
+    if (origin != SEEK_SET || offset < 0 || (uint64_t)offset > t->request.body_size)
+        return CURL_SEEKFUNC_FAIL;
+    t->body_sent = (size_t)offset;
+    return CURL_SEEKFUNC_OK;
+}

@@ -1,0 +1,13 @@
+/* curl_load.h - libcurl's presence, for those who may not know libcurl.
+ *
+ * Used by   bindings/http.c, bindings/version.c. Threads: any.
+ */
+#ifndef TIDE_REACTOR_CURL_LOAD_H
+#define TIDE_REACTOR_CURL_LOAD_H
+
+#include "base/library.h"
+
+/* Loads libcurl at first use. 0, or TIDE_ESYSTEM with the reason. */
+int tide_curl_ready(char problem[TIDE_LIBRARY_PROBLEM]);
+
+#endif

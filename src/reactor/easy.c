@@ -1,0 +1,293 @@
+/* What libcurl is told for one hop, and what it tells of it afterwards. Handles are kept: they have allocated what they need. */
+#include "base/alloc.h"
+#include "base/error.h"
+#include "reactor/multi.h"
+#include "reactor/transfer_run.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+enum { IDLE_HANDLES = 256, EXTRA_HEADERS = 3, WIDE_BUFFER = 512 * 1024, SMALL_BODY = 64 * 1024, NAMES_KEPT_S = 3600 };
+
+#define SET(easy, option, value) (failed |= tide_curl.curl_easy_setopt((easy), (option), (value)) != CURLE_OK)
+
+/* reactor */
+static CURL *idle[IDLE_HANDLES];
+static int idle_count;
+
+static bool is_header(const char *line, const char *name)
+{
+    size_t size = strlen(name);
+    return strncasecmp(line, name, size) == 0 && (line[size] == ':' || line[size] == ';');
+}
+
+/* A redirect to elsewhere takes no secrets along, and one that became a GET has no body to describe. */
+static bool is_sent(const struct tide_transfer *t, const char *line)
+{
+    if (!t->send_secrets && (is_header(line, "Authorization") || is_header(line, "Cookie")))
+        return false;
+    return t->send_body || t->response.redirects == 0 || strncasecmp(line, "Content-", 8) != 0;
+}
+
+static void add_node(struct curl_slist *nodes, size_t *count, const char *line)
+{
+    nodes[*count] = (struct curl_slist){.data = (char *)(uintptr_t)line}; /* libcurl only reads them */
+    if (*count)
+        nodes[*count - 1].next = &nodes[*count];
+    ++*count;
+}
+
+static int build_headers(struct tide_transfer *t)
+{
+    const struct tide_request *request = &t->request;
+    size_t count = 0;
+    bool has_type = false;
+    tide_free(t->header_nodes);
+    t->header_nodes = tide_malloc((request->header_count + EXTRA_HEADERS) * sizeof *t->header_nodes);
+    if (!t->header_nodes)
+        return TIDE_ENOMEM;
+    for (size_t i = 0; i < request->header_count; i++)
+        if (is_sent(t, request->headers[i])) {
+            has_type |= is_header(request->headers[i], "Content-Type");
+            add_node(t->header_nodes, &count, request->headers[i]);
+        }
+    if (t->send_body) {
+        add_node(t->header_nodes, &count, "Expect:"); /* no second of waiting for servers that do not know it */
+        if (!has_type)
+            add_node(t->header_nodes, &count, "Content-Type:");
+    }
+    if (!count) {
+        tide_free(t->header_nodes);
+        t->header_nodes = NULL;
+    }
+    return 0;
+}
+
+static bool set_method(struct tide_transfer *t)
+{
+    const struct tide_request *request = &t->request;
+    const char *method = t->method;
+    bool failed = false, empty_body = !t->send_body && (strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 ||
+                                                        strcmp(method, "PATCH") == 0);
+    if (strcmp(method, "HEAD") == 0) {
+        SET(t->easy, CURLOPT_NOBODY, 1L);
+        return !failed;
+    }
+    SET(t->easy, CURLOPT_HTTPGET, 1L); /* what the last hop set is gone */
+    if (t->send_body || empty_body) {
+        curl_off_t size = t->send_body ? (curl_off_t)request->body_size : 0;
+        SET(t->easy, CURLOPT_POST, 1L);
+        SET(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, size);
+        if (size > SMALL_BODY) { /* piece by piece, so that a stall can be seen */
+            SET(t->easy, CURLOPT_READFUNCTION, tide_body_read_cb);
+            SET(t->easy, CURLOPT_READDATA, t);
+            SET(t->easy, CURLOPT_SEEKFUNCTION, tide_body_seek_cb);
+            SET(t->easy, CURLOPT_SEEKDATA, t);
+        } else {
+            SET(t->easy, CURLOPT_POSTFIELDS, size ? request->body : "");
+        }
+    }
+    SET(t->easy, CURLOPT_CUSTOMREQUEST, method);
+    return !failed;
+}
+
+static bool set_security(struct tide_transfer *t)
+{
+    const struct tide_request *request = &t->request;
+    bool failed = false;
+    struct stat status;
+    if (!request->verify) {
+        SET(t->easy, CURLOPT_SSL_VERIFYPEER, 0L);
+        SET(t->easy, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
+    if (request->ca && stat(request->ca, &status) == 0 && S_ISDIR(status.st_mode)) {
+        SET(t->easy, CURLOPT_CAPATH, request->ca);
+        SET(t->easy, CURLOPT_CAINFO, NULL);
+    } else if (request->ca) {
+        SET(t->easy, CURLOPT_CAINFO, request->ca);
+        SET(t->easy, CURLOPT_CAPATH, NULL);
+    }
+    return !failed;
+}
+
+static bool set_secrets(struct tide_transfer *t)
+{
+    const struct tide_request *request = &t->request;
+    bool failed = false, send = request->user && t->send_secrets;
+    if (send) {
+        SET(t->easy, CURLOPT_HTTPAUTH, request->auth == TIDE_AUTH_DIGEST ? CURLAUTH_DIGEST : CURLAUTH_BASIC);
+        SET(t->easy, CURLOPT_USERNAME, request->user);
+        SET(t->easy, CURLOPT_PASSWORD, request->password ? request->password : "");
+    } else if (request->user) {
+        SET(t->easy, CURLOPT_USERNAME, NULL);
+        SET(t->easy, CURLOPT_PASSWORD, NULL);
+    }
+    return !failed;
+}
+
+/* What stays the same over all hops. */
+static bool set_fixed(struct tide_transfer *t)
+{
+    static const long versions[] = {CURL_HTTP_VERSION_2TLS, CURL_HTTP_VERSION_1_1, CURL_HTTP_VERSION_2_0};
+    const struct tide_request *request = &t->request;
+    CURL *easy = t->easy;
+    bool failed = false;
+    SET(easy, CURLOPT_PRIVATE, t);
+    SET(easy, CURLOPT_NOSIGNAL, 1L);
+    SET(easy, CURLOPT_HEADERFUNCTION, tide_body_header_cb);
+    SET(easy, CURLOPT_HEADERDATA, t);
+    SET(easy, CURLOPT_WRITEFUNCTION, tide_body_write_cb);
+    SET(easy, CURLOPT_WRITEDATA, t);
+    SET(easy, CURLOPT_CLOSESOCKETFUNCTION, tide_multi_close_socket_cb);
+    SET(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    SET(easy, CURLOPT_DNS_CACHE_TIMEOUT, (long)NAMES_KEPT_S); /* far longer than ours, so that it never asks by itself */
+    SET(easy, CURLOPT_HTTP_VERSION, versions[request->http]);
+    SET(easy, CURLOPT_USERAGENT, "tidemill/" TIDE_VERSION);
+    SET(easy, CURLOPT_PROXY, request->proxy ? t->proxy.url : ""); /* "": the environment is not its business */
+    if (request->decode)
+        SET(easy, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
+    if (request->sink == TIDE_SINK_FILE)
+        SET(easy, CURLOPT_BUFFERSIZE, (long)WIDE_BUFFER);
+    if (request->cookies || request->max_redirects)
+        SET(easy, CURLOPT_COOKIEFILE, "");
+    if (request->cookies && *request->cookies) {
+        const char *line = request->cookies;
+        for (size_t size; *line; line += size + (line[size] == '\n')) {
+            char one[4200]; /* libcurl refuses longer ones */
+            size = strcspn(line, "\n");
+            snprintf(one, sizeof one, "%.*s", (int)size, line);
+            SET(easy, CURLOPT_COOKIELIST, one);
+        }
+    }
+    return !failed;
+}
+
+static bool set_hop(struct tide_transfer *t)
+{
+    bool failed = false;
+    long left = (long)(t->request.connect_ns / 1000000 - (int64_t)(t->dns_s * 1e3));
+    SET(t->easy, CURLOPT_URL, t->target.url);
+    SET(t->easy, CURLOPT_HTTPHEADER, t->header_nodes);
+    SET(t->easy, CURLOPT_CONNECTTIMEOUT_MS, left > 0 ? left : 1L);
+    t->resolve_node = (struct curl_slist){.data = t->addresses};
+    SET(t->easy, CURLOPT_RESOLVE, t->addresses ? &t->resolve_node : NULL);
+    return !failed;
+}
+
+int tide_easy_prepare(struct tide_transfer *t)
+{
+    if (!t->easy) {
+        t->easy = idle_count ? idle[--idle_count] : tide_curl.curl_easy_init();
+        if (!t->easy || !set_fixed(t) || !set_security(t))
+            return TIDE_ENOMEM;
+    }
+    if (build_headers(t) || !set_method(t) || !set_secrets(t) || !set_hop(t))
+        return TIDE_ENOMEM;
+    t->body_sent = 0;
+    return 0;
+}
+
+static double seconds(CURL *easy, CURLINFO what)
+{
+    curl_off_t us = 0;
+    return tide_curl.curl_easy_getinfo(easy, what, &us) == CURLE_OK ? (double)us * 1e-6 : 0;
+}
+
+static void take_timings(struct tide_transfer *t)
+{
+    double before = t->queue_s + t->dns_s, connect = seconds(t->easy, CURLINFO_CONNECT_TIME_T),
+           tls = seconds(t->easy, CURLINFO_APPCONNECT_TIME_T);
+    t->response.timings = (struct tide_timings){
+        .queue = t->queue_s,
+        .dns = t->dns_s,
+        .connect = connect > 0 ? before + connect : 0,
+        .tls = tls > 0 ? before + tls : 0,
+        .first_byte = before + seconds(t->easy, CURLINFO_STARTTRANSFER_TIME_T),
+        .total = before + seconds(t->easy, CURLINFO_TOTAL_TIME_T),
+    };
+}
+
+static void take_cookies(struct tide_transfer *t)
+{
+    struct curl_slist *cookies = NULL;
+    if (!t->request.cookies || tide_curl.curl_easy_getinfo(t->easy, CURLINFO_COOKIELIST, &cookies) != CURLE_OK)
+        return;
+    for (struct curl_slist *each = cookies; each; each = each->next)
+        tide_strbuf_printf(&t->response.cookies, "%s\n", each->data);
+    tide_curl.curl_slist_free_all(cookies);
+}
+
+void tide_easy_release(struct tide_transfer *t)
+{
+    CURL *easy = t->easy;
+    if (!easy)
+        return;
+    t->easy = NULL;
+    if (idle_count == IDLE_HANDLES) {
+        tide_curl.curl_easy_cleanup(easy);
+        return;
+    }
+    tide_curl.curl_easy_reset(easy);
+    tide_curl.curl_easy_setopt(easy, CURLOPT_COOKIELIST, "ALL"); /* reset keeps them */
+    idle[idle_count++] = easy;
+}
+
+void tide_easy_stop(void)
+{
+    while (idle_count)
+        tide_curl.curl_easy_cleanup(idle[--idle_count]);
+}
+
+void tide_easy_take_results(struct tide_transfer *t)
+{
+    long version = 0;
+    take_timings(t);
+    take_cookies(t);
+    if (t->has_head) /* told already */
+        return;
+    tide_curl.curl_easy_getinfo(t->easy, CURLINFO_HTTP_VERSION, &version);
+    t->response.version = version == CURL_HTTP_VERSION_2_0 ? 20 : version == CURL_HTTP_VERSION_1_0 ? 10 : 11;
+}
+
+const char *tide_easy_failure(CURLcode code)
+{
+    switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+        return "dns";
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_INTERFACE_FAILED:
+        return "connect";
+    case CURLE_OPERATION_TIMEDOUT:
+        return "timeout";
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_USE_SSL_FAILED:
+    case CURLE_SSL_ENGINE_INITFAILED:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_SHUTDOWN_FAILED:
+    case CURLE_SSL_CRL_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+    case CURLE_SSL_INVALIDCERTSTATUS:
+        return "tls";
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_GOT_NOTHING:
+    case CURLE_PARTIAL_FILE:
+        return "closed";
+    case CURLE_OUT_OF_MEMORY:
+        return "memory";
+    case CURLE_URL_MALFORMAT:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+        return "url";
+    case CURLE_PROXY:
+        return "proxy";
+    default: /* bad status lines, headers, chunks, encodings, frames */
+        return "protocol";
+    }
+}

@@ -1,0 +1,170 @@
+/* A body that goes to a file: two buffers, one is filled while libuv's pool writes the other. The reactor never waits for the
+ * disk: where both are full the transfer pauses. The file appears under its name when it is complete; until then, and never
+ * after a failure, there is NAME.part. */
+#include "base/alloc.h"
+#include "base/strbuf.h"
+#include "reactor/multi.h"
+#include "reactor/reactor.h"
+#include "reactor/transfer_run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+#include <uv.h>
+
+enum { BUFFER = 1024 * 1024 };
+
+struct tide_sink_file {
+    struct tide_transfer *transfer;
+    char *part;               /* the name until it is complete */
+    int fd;
+    char *filling, *writing;  /* buffers */
+    size_t filled, written, to_write;
+    bool busy;                /* the pool writes */
+    bool closing, keep;
+    int error;                /* an errno */
+    uv_fs_t request;
+};
+
+static void free_file(struct tide_sink_file *file)
+{
+    if (file->fd >= 0)
+        close(file->fd);
+    tide_free(file->part);
+    tide_free(file->filling);
+    tide_free(file->writing);
+    tide_free(file);
+}
+
+static struct tide_sink_file *open_file(struct tide_transfer *t)
+{
+    struct tide_strbuf part = {0};
+    struct tide_sink_file *file = tide_calloc(1, sizeof *file);
+    if (!file)
+        return NULL;
+    tide_strbuf_printf(&part, "%s.part", t->request.path);
+    file->transfer = t;
+    file->part = tide_strbuf_detach(&part);
+    file->filling = tide_malloc(BUFFER);
+    file->writing = tide_malloc(BUFFER);
+    file->fd = -1;
+    if (file->part && file->filling && file->writing) {
+        file->fd = open(file->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+        file->error = file->fd < 0 ? errno : 0;
+    } else {
+        file->error = ENOMEM;
+    }
+    return file;
+}
+
+/* ---- the end ---- */
+
+static void finish(struct tide_sink_file *file)
+{
+    struct tide_transfer *t = file->transfer;
+    if (file->fd >= 0 && close(file->fd) != 0 && !file->error)
+        file->error = errno;
+    bool opened = file->fd >= 0;
+    file->fd = -1;
+    if (file->keep && !file->error && rename(file->part, t->request.path) != 0)
+        file->error = errno;
+    if (opened && (!file->keep || file->error))
+        unlink(file->part); /* a file that cannot be removed is only left over */
+    int error = file->error;
+    free_file(file);
+    tide_transfer_written(t, error);
+}
+
+/* ---- writing ---- */
+
+static void write_on(struct tide_sink_file *file);
+
+/* The buffers change places, and the full one is written. */
+static void swap(struct tide_sink_file *file)
+{
+    char *full = file->filling;
+    file->filling = file->writing;
+    file->writing = full;
+    file->to_write = file->filled;
+    file->filled = file->written = 0;
+    write_on(file);
+}
+
+/* A write has ended, or there was none: what comes next. */
+static void go_on(struct tide_sink_file *file)
+{
+    struct tide_transfer *t = file->transfer;
+    if (file->closing && (file->error || !file->keep || !file->filled)) {
+        finish(file);
+    } else if (file->closing) {
+        swap(file);
+        if (!file->busy)
+            finish(file);
+    } else if (t->paused) {
+        t->paused = false;
+        t->active_at = tide_reactor_now_ns();
+        tide_multi_resume(t); /* may end the transfer */
+    }
+}
+
+static void wrote_cb(uv_fs_t *request)
+{
+    struct tide_sink_file *file = request->data;
+    ssize_t result = request->result;
+    uv_fs_req_cleanup(request);
+    file->busy = false;
+    if (result < 0)
+        file->error = (int)-result;
+    else
+        file->written += (size_t)result;
+    if (!file->error && file->written < file->to_write)
+        write_on(file);
+    if (!file->busy)
+        go_on(file);
+}
+
+static void write_on(struct tide_sink_file *file)
+{
+    uv_buf_t rest = uv_buf_init(file->writing + file->written, (unsigned)(file->to_write - file->written));
+    file->request.data = file;
+    file->busy = true;
+    int failed = uv_fs_write(tide_reactor_loop(), &file->request, file->fd, &rest, 1, -1, wrote_cb);
+    if (failed) {
+        file->busy = false;
+        file->error = -failed;
+    }
+}
+
+int tide_sink_write(struct tide_transfer *t, const char *data, size_t size)
+{
+    if (!t->file)
+        t->file = open_file(t);
+    struct tide_sink_file *file = t->file;
+    if (!file || file->error)
+        return -1;
+    if (file->filled + size > BUFFER) {
+        if (file->busy)
+            return 1;
+        swap(file);
+    }
+    memcpy(file->filling + file->filled, data, size);
+    file->filled += size;
+    return file->error ? -1 : 0;
+}
+
+int tide_sink_open(struct tide_transfer *t)
+{
+    if (!t->file)
+        t->file = open_file(t);
+    return t->file ? 0 : -1;
+}
+
+void tide_sink_close(struct tide_transfer *t, bool keep)
+{
+    struct tide_sink_file *file = t->file;
+    file->closing = true;
+    file->keep = keep;
+    if (!file->busy)
+        go_on(file);
+}

@@ -1,0 +1,97 @@
+#include "reactor/target.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/strbuf.h"
+#include "reactor/curl.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+#ifndef CURLU_PUNYCODE
+#define CURLU_PUNYCODE 0 /* libcurl before 7.88: a name that is not ASCII fails at its look-up */
+#endif
+
+static int fail(CURLUcode code, const char *url, char *problem, size_t room)
+{
+    if (code == CURLUE_OUT_OF_MEMORY)
+        return TIDE_ENOMEM;
+    snprintf(problem, room, "bad URL '%.200s': %s", url, tide_curl.curl_url_strerror(code));
+    return TIDE_EINVAL;
+}
+
+/* Takes one part out of libcurl's hands into ours. */
+static CURLUcode part(CURLU *parts, CURLUPart which, unsigned flags, char **out)
+{
+    char *text = NULL;
+    CURLUcode code = tide_curl.curl_url_get(parts, which, &text, flags);
+    if (code == CURLUE_OK) {
+        *out = tide_strdup(text);
+        code = *out ? CURLUE_OK : CURLUE_OUT_OF_MEMORY;
+        tide_curl.curl_free(text);
+    }
+    return code;
+}
+
+static bool is_literal(const char *host)
+{
+    unsigned char address[16];
+    return host[0] == '[' || inet_pton(AF_INET, host, address) == 1;
+}
+
+static int complete(struct tide_target *target, const char *scheme)
+{
+    struct tide_strbuf origin = {0};
+    tide_strbuf_printf(&origin, "%s://%s:%s", scheme, target->host, target->port);
+    target->origin = tide_strbuf_detach(&origin);
+    target->tls = strcmp(scheme, "https") == 0;
+    target->literal = is_literal(target->host);
+    return target->origin ? 0 : TIDE_ENOMEM;
+}
+
+static int take_apart(struct tide_target *target, CURLU *parts, const char *url, char *problem, size_t room)
+{
+    char *scheme = NULL;
+    CURLUcode code = tide_curl.curl_url_set(parts, CURLUPART_FRAGMENT, NULL, 0);
+    if (code == CURLUE_OK)
+        code = part(parts, CURLUPART_SCHEME, 0, &scheme);
+    if (code == CURLUE_OK && strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0) {
+        snprintf(problem, room, "bad URL '%.200s': http and https are known, not '%.20s'", url, scheme);
+        tide_free(scheme);
+        return TIDE_EINVAL;
+    }
+    if (code == CURLUE_OK)
+        code = part(parts, CURLUPART_URL, CURLU_PUNYCODE, &target->url);
+    if (code == CURLUE_OK)
+        code = part(parts, CURLUPART_HOST, CURLU_PUNYCODE, &target->host);
+    if (code == CURLUE_OK)
+        code = part(parts, CURLUPART_PORT, CURLU_DEFAULT_PORT, &target->port);
+    int failed = code == CURLUE_OK ? complete(target, scheme) : fail(code, url, problem, room);
+    tide_free(scheme);
+    return failed;
+}
+
+int tide_target_init(struct tide_target *target, const char *base, const char *url, char *problem, size_t room)
+{
+    CURLU *parts = tide_curl.curl_url();
+    if (!parts)
+        return TIDE_ENOMEM;
+    CURLUcode code = base ? tide_curl.curl_url_set(parts, CURLUPART_URL, base, 0) : CURLUE_OK;
+    if (code == CURLUE_OK)
+        code = tide_curl.curl_url_set(parts, CURLUPART_URL, url, CURLU_URLENCODE);
+    int failed = code == CURLUE_OK ? take_apart(target, parts, url, problem, room) : fail(code, url, problem, room);
+    tide_curl.curl_url_cleanup(parts);
+    if (failed)
+        tide_target_fini(target);
+    return failed;
+}
+
+void tide_target_fini(struct tide_target *target)
+{
+    tide_free(target->url);
+    tide_free(target->origin);
+    tide_free(target->host);
+    tide_free(target->port);
+    *target = (struct tide_target){0};
+}
