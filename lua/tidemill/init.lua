@@ -5,7 +5,21 @@ local core = require("tidemill.core")
 local M = {}
 for name, value in pairs(core) do M[name] = value end
 M.watch = nil -- what as_completed, wait and gather are made of
+M.http = nil -- what the module tidemill.http is made of
 M.error_class = nil -- the metatable of errors that have a kind
+
+--- Parts that are Lua code of their own, loaded at their first use: most scripts need none of them.
+local lazy = { http = "tidemill.http" }
+
+setmetatable(M, {
+  __index = function(self, name)
+    local module = lazy[name]
+    if not module then return nil end
+    local value = require(module)
+    rawset(self, name, value)
+    return value
+  end,
+})
 
 local default_executor
 
