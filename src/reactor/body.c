@@ -8,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { FIRST_RESERVE = 8 * 1024 * 1024, MAX_SKIPPED = 1024 * 1024, MAX_ERROR_BODY = 1024 * 1024 };
+enum { FIRST_RESERVE = 8 * 1024 * 1024, MAX_SKIPPED = 1024 * 1024, MAX_ERROR_BODY = 1024 * 1024, USUAL_HEAD = 500 };
 
 /* ---- the head ---- */
 
@@ -82,6 +82,7 @@ size_t tide_body_header_cb(char *data, size_t one, size_t count, void *arg)
         if (t->has_head)
             return size; /* a trailer in disguise: the head that was told stands */
         tide_strbuf_clear(&t->response.head);
+        tide_strbuf_reserve(&t->response.head, USUAL_HEAD);
         t->response.status = status_of(data, size);
         t->head_over = false;
     }

