@@ -11,11 +11,12 @@
 ---     for i, size in pool:map(function(name) return #io.open(name):read "a" end, arg) do print(arg[i], size) end
 ---@class tidemill
 ---@field version string of Tidemill, such as "0.1.0"
+---@field json tidemill.json reads and writes JSON
 local tm = {}
 
---- What errors of Tidemill's own are: of time limits, cancellations and memory. `tostring` gives the message.
+--- What errors of Tidemill's own are: of time limits, cancellations, memory and bad input. `tostring` gives the message.
 ---@class tidemill.error
----@field kind "timeout"|"cancelled"|"memory"
+---@field kind "timeout"|"cancelled"|"memory"|"json"
 ---@field message string
 
 --- Runs a function as a task on the default executor, which each Lua state makes at first use.

@@ -21,5 +21,6 @@ int tide_open_core(lua_State *L)
     tide_open_map(L);
     tide_open_scope(L);
     tide_open_http(L);
+    tide_open_json(L);
     return 1;
 }

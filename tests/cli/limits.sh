@@ -42,6 +42,35 @@ code 0
 out 'not enough memory'
 out '^other lives$'
 
+# what a JSON document takes while it is read counts, too, and is given back
+cat >"$dir/json.lua" <<'L'
+local tm = require "tidemill"
+local item = '{"id": 1, "list": [1, 2, 3], "name": "a name"},'
+local function read(n)
+  local value, err = tm.json.decode("[" .. item:rep(n) .. "0]")
+  return value and #value or tostring(err)
+end
+local function write(n)
+  local list = {}
+  for i = 1, n do list[i] = "x" end
+  return #tm.json.encode(list)
+end
+for _ = 1, 3 do
+  print("large", tm.submit(read, 200000):error(), tm.submit(write, 1500000):error())
+  print("small", tm.submit(read, 1000):result(), tm.submit(write, 1000):result())
+end
+print("main", pcall(read, 200000))
+print("main", pcall(read, 1000))
+L
+for workers in 1 2; do
+    run --max-memory 64M --workers $workers "$dir/json.lua"
+    code 0
+    [ "$(count "$out" '^large.not enough memory.not enough memory$')" = 3 ] || complain 'too large a document fails'
+    [ "$(count "$out" '^small.1001.4001$')" = 3 ] || complain 'a small one is read'
+    out '^main.false.not enough memory$'
+    out '^main.true.1001$'
+done
+
 run -e 'local function f(n) return 1 + f(n) end' -e 'local function f(n) return 1 + f(n) end f(1)'
 code 1
 err 'stack overflow'

@@ -28,6 +28,13 @@ describe("the stubs", function()
     assert.same(names, defined("tidemill", "tm"))
   end)
 
+  it("name each function and value of json", function()
+    local names, values = {}, {}
+    for name, value in pairs(tm.json) do (type(value) == "function" and names or values)[name] = true end
+    assert.same(names, defined("json", "json"))
+    assert.same({ null = true, array_mt = true }, values)
+  end)
+
   it("name each method", function()
     local future = tm.submit(function() end)
     future:result()
@@ -41,7 +48,7 @@ describe("the stubs", function()
   end)
 
   it("are Lua", function()
-    for _, file in ipairs { "tidemill", "future", "executor", "event", "counter", "scope" } do
+    for _, file in ipairs { "tidemill", "future", "executor", "event", "counter", "scope", "json" } do
       assert(loadfile("lua/meta/" .. file .. ".lua"))
     end
   end)
