@@ -14,7 +14,7 @@
 ---@field json tidemill.json reads and writes JSON
 local tm = {}
 
---- What errors of Tidemill's own are: of time limits, cancellations, memory and bad input. `tostring` gives the message.
+--- What errors of Tidemill's own are: of time limits, cancellations, memory, bad input. `tostring` gives the message.
 ---@class tidemill.error
 ---@field kind "timeout"|"cancelled"|"memory"|"json"
 ---@field message string
