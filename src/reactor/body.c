@@ -24,8 +24,7 @@ void tide_body_head_over(struct tide_transfer *t)
     tide_strbuf_puts(&t->response.url, url);
     tide_mutex_lock(&t->operation.lock);
     t->has_head = true;
-    tide_mutex_unlock(&t->operation.lock);
-    tide_operation_wake(&t->operation);
+    tide_operation_unlock_and_wake(&t->operation);
 }
 
 const char *tide_body_header(struct tide_transfer *t, const char *name, char *out, size_t room)
@@ -123,19 +122,15 @@ static bool fits(struct tide_transfer *t)
 static size_t to_stream(struct tide_transfer *t, const char *data, size_t size)
 {
     tide_mutex_lock(&t->operation.lock);
-    bool full = t->ready.size >= TIDE_STREAM_FULL;
-    if (full)
+    if (t->ready.size >= TIDE_STREAM_FULL) {
         t->paused = true;
-    else
-        tide_strbuf_append(&t->ready, data, size);
-    bool failed = t->ready.failed;
-    tide_mutex_unlock(&t->operation.lock);
-    if (full)
+        tide_mutex_unlock(&t->operation.lock);
         return CURL_WRITEFUNC_PAUSE;
-    if (failed)
-        return refuse(t, "memory");
-    tide_operation_wake(&t->operation);
-    return size;
+    }
+    tide_strbuf_append(&t->ready, data, size);
+    bool failed = t->ready.failed;
+    tide_operation_unlock_and_wake(&t->operation);
+    return failed ? refuse(t, "memory") : size;
 }
 
 static size_t to_memory(struct tide_transfer *t, const char *data, size_t size)

@@ -78,25 +78,20 @@ void tide_operation_leave(struct tide_operation *op, struct tide_waiter *waiter)
     tide_mutex_unlock(&op->lock);
 }
 
-static void wake(struct tide_operation *op, bool done)
+void tide_operation_unlock_and_wake(struct tide_operation *op)
 {
     struct tide_fifo woken = {0};
-    tide_mutex_lock(&op->lock);
-    op->done |= done;
     tide_wait_claim_all(&op->waiters, &woken);
     tide_mutex_unlock(&op->lock);
     tide_wait_post_all(&woken);
 }
 
-void tide_operation_wake(struct tide_operation *op)
-{
-    wake(op, false);
-}
-
 void tide_operation_finish(struct tide_operation *op)
 {
     struct tide_runtime *runtime = tide_reactor_runtime();
-    wake(op, true);
+    tide_mutex_lock(&op->lock);
+    op->done = true;
+    tide_operation_unlock_and_wake(op);
     atomic_fetch_sub(&under_way, 1);
     tide_object_unref(&op->object);
     tide_runtime_active_drop(runtime); /* last: who was woken is counted by now */

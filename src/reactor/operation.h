@@ -1,7 +1,7 @@
 /* operation.h - something that the reactor does for a task, and the task's wait for it.
  *
  * Used by   transfer.h, job.h, which embed it first; the bindings wait for it as for an event (sync/event.h).
- * Threads   start, drop, ask, enqueue, leave: any; finish and wake: where the operation is done.
+ * Threads   start, drop, ask, enqueue, leave: any; finish and unlock_and_wake: where the operation is done.
  * Life      from start to finish the reactor holds a reference, and the operation is part of the runtime's activity: so a
  *           task that waits for it is never a deadlock. Who does not want it any more drops it: it finishes soon, without a
  *           result.
@@ -57,8 +57,9 @@ bool tide_operation_is_done(struct tide_operation *op);
 int tide_operation_enqueue(struct tide_operation *op, struct tide_waiter *waiter, struct tide_task *task);
 void tide_operation_leave(struct tide_operation *op, struct tide_waiter *waiter);
 
-/* Wakes who waits; they look again. */
-void tide_operation_wake(struct tide_operation *op);
+/* Something came that is waited for: unlocks, which the caller has locked to put it there, and wakes who waits. In one step,
+ * so that nobody is woken for what another has taken in between. */
+void tide_operation_unlock_and_wake(struct tide_operation *op);
 
 /* It is done: wakes who waits, gives up the reference and the activity that start took. */
 void tide_operation_finish(struct tide_operation *op);
