@@ -270,7 +270,7 @@ return function(method, url, options, jar)
     url = with_query(url, options.query),
     verify = boolean(options, "verify", true),
     ca = text(options, "ca"),
-    decode = boolean(options, "decode", true),
+    decode = boolean(options, "decode", true) and options.path == nil, -- a file gets what the server has
     http = read_http_version(options.http_version),
     timeout = seconds(options, "timeout"),
     connect_timeout = seconds(options, "connect_timeout", CONNECT_S),

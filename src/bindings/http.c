@@ -195,9 +195,9 @@ static int timed_out(lua_State *L)
 static int deliver(lua_State *L, struct tide_transfer *transfer)
 {
     const struct tide_response *response = tide_transfer_response(transfer);
-    int count = response->kind && (!flag(L, "stream") || tide_operation_is_done(tide_transfer_operation(transfer)))
-                    ? push_failure(L, response)
-                    : push_response(L, transfer);
+    /* a stream that failed behind its head: whoever reads it is told. Its response->kind may be written right now. */
+    bool headed = flag(L, "stream") && tide_transfer_has_head(transfer);
+    int count = !headed && response->kind ? push_failure(L, response) : push_response(L, transfer);
     let_go(L);
     return count;
 }

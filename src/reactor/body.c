@@ -1,5 +1,7 @@
 /* What libcurl hands over: lines of the head, pieces of the body, and what it asks for of ours. A callback that does not want
  * to go on says why in `refused` and returns an error; the transfer then ends in tide_transfer_ran. */
+#include "base/error.h"
+#include "reactor/inflate.h"
 #include "reactor/reactor.h"
 #include "reactor/transfer_run.h"
 
@@ -60,6 +62,23 @@ static bool is_blank(const char *line, size_t size)
     return size == 0 || line[0] == '\r' || line[0] == '\n';
 }
 
+/* RFC 9112, section 6.3: what contradicts itself may be somebody's attempt to smuggle a response. */
+static bool lengths_agree(struct tide_transfer *t)
+{
+    const char *line = tide_strbuf_text(&t->response.head);
+    long long first = -1;
+    while ((line = strchr(line, '\n'))) {
+        line++;
+        if (strncasecmp(line, "Content-Length:", 15) != 0)
+            continue;
+        long long length = strtoll(line + 15, NULL, 10);
+        if (first >= 0 && length != first)
+            return false;
+        first = length;
+    }
+    return true;
+}
+
 /* A blank line: of an answer on the way (1xx, or a challenge that libcurl answers itself), or of the last one. */
 static void end_head(struct tide_transfer *t)
 {
@@ -92,8 +111,13 @@ size_t tide_body_header_cb(char *data, size_t one, size_t count, void *arg)
         t->refused = t->response.head.failed ? "memory" : "headers";
         return 0;
     }
-    if (is_blank(data, size))
-        end_head(t);
+    if (!is_blank(data, size))
+        return size;
+    if (!lengths_agree(t)) {
+        t->refused = "length";
+        return 0;
+    }
+    end_head(t);
     return size;
 }
 
@@ -119,14 +143,21 @@ static bool fits(struct tide_transfer *t)
     return true;
 }
 
+/* A stream of which too much lies unread takes nothing more for now. */
+static bool pauses(struct tide_transfer *t)
+{
+    if (t->request.sink != TIDE_SINK_STREAM)
+        return false;
+    tide_mutex_lock(&t->operation.lock);
+    t->paused = t->ready.size >= TIDE_STREAM_FULL;
+    bool paused = t->paused;
+    tide_mutex_unlock(&t->operation.lock);
+    return paused;
+}
+
 static size_t to_stream(struct tide_transfer *t, const char *data, size_t size)
 {
     tide_mutex_lock(&t->operation.lock);
-    if (t->ready.size >= TIDE_STREAM_FULL) {
-        t->paused = true;
-        tide_mutex_unlock(&t->operation.lock);
-        return CURL_WRITEFUNC_PAUSE;
-    }
     tide_strbuf_append(&t->ready, data, size);
     bool failed = t->ready.failed;
     tide_operation_unlock_and_wake(&t->operation);
@@ -155,18 +186,12 @@ static size_t to_file(struct tide_transfer *t, const char *data, size_t size)
     }
 }
 
-size_t tide_body_write_cb(char *data, size_t one, size_t count, void *arg)
+/* Takes a decoded piece: its size; 0 with `refused`, or CURL_WRITEFUNC_PAUSE. */
+static size_t take(struct tide_transfer *t, const char *data, size_t size)
 {
-    struct tide_transfer *t = arg;
-    size_t size = one * count, taken;
-    t->active_at = tide_reactor_now_ns();
-    if (t->skip_body)
-        return (t->response.received += size) > MAX_SKIPPED ? 0 : size;
-    if (!t->response.received && !fits(t))
-        return refuse(t, "too_large");
+    size_t taken;
     if (t->response.received + size > t->request.max_body)
         return refuse(t, "too_large");
-    tide_body_head_over(t);
     if (t->request.sink == TIDE_SINK_STREAM)
         taken = to_stream(t, data, size);
     else if (t->request.sink == TIDE_SINK_FILE)
@@ -176,6 +201,53 @@ size_t tide_body_write_cb(char *data, size_t one, size_t count, void *arg)
     if (taken == size)
         t->response.received += size;
     return taken;
+}
+
+static bool take_inflated(void *arg, const char *data, size_t size)
+{
+    return take(arg, data, size) == size; /* no file: what goes there is not decoded */
+}
+
+/* Before the first piece. False with `refused`. */
+static bool begin_body(struct tide_transfer *t)
+{
+    char encoding[16];
+    t->began_body = true;
+    if (t->request.decode && tide_body_header(t, "Content-Encoding", encoding, sizeof encoding) &&
+        tide_inflate_knows(encoding)) {
+        t->inflate = tide_inflate_new();
+        if (!t->inflate)
+            t->refused = "memory";
+    } else if (!fits(t)) {
+        t->refused = "too_large";
+    }
+    if (!t->refused)
+        tide_body_head_over(t);
+    return !t->refused;
+}
+
+size_t tide_body_write_cb(char *data, size_t one, size_t count, void *arg)
+{
+    struct tide_transfer *t = arg;
+    size_t size = one * count;
+    t->active_at = tide_reactor_now_ns();
+    if (t->skip_body)
+        return (t->response.received += size) > MAX_SKIPPED ? 0 : size;
+    if (!t->began_body && !begin_body(t))
+        return 0;
+    if (pauses(t))
+        return CURL_WRITEFUNC_PAUSE;
+    if (!t->inflate)
+        return take(t, data, size);
+    int failed = tide_inflate_add(t->inflate, data, size, take_inflated, t);
+    if (failed && !t->refused)
+        t->refused = failed == TIDE_ENOMEM ? "memory" : "encoding";
+    return failed ? 0 : size;
+}
+
+bool tide_body_complete(struct tide_transfer *t)
+{
+    return !t->inflate || tide_inflate_is_complete(t->inflate);
 }
 
 /* ---- what is sent ---- */

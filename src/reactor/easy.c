@@ -9,7 +9,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-enum { IDLE_HANDLES = 256, EXTRA_HEADERS = 3, WIDE_BUFFER = 512 * 1024, SMALL_BODY = 64 * 1024, NAMES_KEPT_S = 3600 };
+enum { IDLE_HANDLES = 256, EXTRA_HEADERS = 4, WIDE_BUFFER = 512 * 1024, SMALL_BODY = 64 * 1024, NAMES_KEPT_S = 3600 };
 
 #define SET(easy, option, value) (failed |= tide_curl.curl_easy_setopt((easy), (option), (value)) != CURLE_OK)
 
@@ -43,7 +43,7 @@ static int build_headers(struct tide_transfer *t)
 {
     const struct tide_request *request = &t->request;
     size_t count = 0;
-    bool has_type = false;
+    bool has_type = false, has_encoding = !request->decode;
     tide_free(t->header_nodes);
     t->header_nodes = tide_malloc((request->header_count + EXTRA_HEADERS) * sizeof *t->header_nodes);
     if (!t->header_nodes)
@@ -51,8 +51,11 @@ static int build_headers(struct tide_transfer *t)
     for (size_t i = 0; i < request->header_count; i++)
         if (is_sent(t, request->headers[i])) {
             has_type |= is_header(request->headers[i], "Content-Type");
+            has_encoding |= is_header(request->headers[i], "Accept-Encoding");
             add_node(t->header_nodes, &count, request->headers[i]);
         }
+    if (!has_encoding)
+        add_node(t->header_nodes, &count, "Accept-Encoding: gzip, deflate"); /* as a header: inflate.h undoes them, not libcurl */
     if (t->send_body) {
         add_node(t->header_nodes, &count, "Expect:"); /* no second of waiting for servers that do not know it */
         if (!has_type)
@@ -146,8 +149,7 @@ static bool set_fixed(struct tide_transfer *t)
     SET(easy, CURLOPT_HTTP_VERSION, versions[request->http]);
     SET(easy, CURLOPT_USERAGENT, "tidemill/" TIDE_VERSION);
     SET(easy, CURLOPT_PROXY, request->proxy ? t->proxy.url : ""); /* "": the environment is not its business */
-    if (request->decode)
-        SET(easy, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
+    SET(easy, CURLOPT_ERRORBUFFER, t->curl_says);
     if (request->sink == TIDE_SINK_FILE)
         SET(easy, CURLOPT_BUFFERSIZE, (long)WIDE_BUFFER);
     if (request->cookies || request->max_redirects)
@@ -283,7 +285,6 @@ const char *tide_easy_failure(CURLcode code)
     case CURLE_OUT_OF_MEMORY:
         return "memory";
     case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
         return "url";
     case CURLE_PROXY:
         return "proxy";

@@ -44,6 +44,8 @@ static bool is_literal(const char *host)
 static int complete(struct tide_target *target, const char *scheme)
 {
     struct tide_strbuf origin = {0};
+    for (char *at = target->host; *at; at++)
+        *at = *at >= 'A' && *at <= 'Z' ? (char)(*at - 'A' + 'a') : *at;
     tide_strbuf_printf(&origin, "%s://%s:%s", scheme, target->host, target->port);
     target->origin = tide_strbuf_detach(&origin);
     target->tls = strcmp(scheme, "https") == 0;

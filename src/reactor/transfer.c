@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/time.h"
+#include "reactor/inflate.h"
 #include "reactor/multi.h"
 #include "reactor/reactor.h"
 #include "reactor/transfer_run.h"
@@ -26,6 +27,7 @@ static void destroy(struct tide_object *object)
     tide_target_fini(&t->proxy);
     tide_free(t->addresses);
     tide_free(t->header_nodes);
+    tide_inflate_free(t->inflate);
     tide_strbuf_fini(&t->ready);
     tide_strbuf_fini(&t->response.message);
     tide_strbuf_fini(&t->response.head);
@@ -148,6 +150,14 @@ int tide_transfer_enqueue_body(struct tide_transfer *t, struct tide_waiter *wait
     return enqueue(t, t->ready.size > 0, waiter, task);
 }
 
+bool tide_transfer_has_head(struct tide_transfer *t)
+{
+    tide_mutex_lock(&t->operation.lock);
+    bool has = t->has_head;
+    tide_mutex_unlock(&t->operation.lock);
+    return has;
+}
+
 int tide_transfer_take(struct tide_transfer *t, struct tide_strbuf *out)
 {
     tide_mutex_lock(&t->operation.lock);
@@ -235,8 +245,11 @@ static double since(int64_t then, int64_t now)
 static void run(struct tide_transfer *t)
 {
     t->active_at = tide_reactor_now_ns();
-    t->head_over = t->skip_body = false;
+    t->head_over = t->skip_body = t->began_body = false;
     t->refused = NULL;
+    t->curl_says[0] = '\0';
+    tide_inflate_free(t->inflate);
+    t->inflate = NULL;
     t->response.received = 0;
     if (tide_easy_prepare(t) || tide_multi_add(t))
         tide_transfer_fail(t, "memory", "not enough memory for a transfer");
@@ -298,6 +311,10 @@ static void fail_refused(struct tide_transfer *t)
     if (strcmp(t->refused, "too_large") == 0)
         tide_transfer_fail(t, "too_large", "the body of %s has more than %llu bytes (max_body)", t->target.url,
                            (unsigned long long)t->request.max_body);
+    else if (strcmp(t->refused, "encoding") == 0)
+        tide_transfer_fail(t, "protocol", "%s: the body is not compressed as its Content-Encoding says", t->target.url);
+    else if (strcmp(t->refused, "length") == 0)
+        tide_transfer_fail(t, "protocol", "%s: two values of Content-Length that contradict each other", t->target.url);
     else if (strcmp(t->refused, "headers") == 0)
         tide_transfer_fail(t, "too_large", "the headers of %s have more than %d bytes", t->target.url, TIDE_MAX_HEAD);
     else
@@ -331,15 +348,20 @@ void tide_transfer_ran(struct tide_transfer *t, CURLcode code)
             respond(t);
         return;
     }
-    if (code == CURLE_OK) {
-        respond(t);
+    if (code == CURLE_OK && !t->refused && !t->head_over) {
+        tide_transfer_fail(t, "closed", "%s: the connection was closed within the headers", t->target.url);
+    } else if (code == CURLE_OK && !t->refused) {
+        if (tide_body_complete(t))
+            respond(t);
+        else
+            tide_transfer_fail(t, "protocol", "%s: the compressed body ends early", t->target.url);
     } else if (t->refused && strcmp(t->refused, "file") == 0 && t->file) {
         end(t); /* the end of the file tells why */
     } else if (t->refused) {
         fail_refused(t);
     } else {
-        const char *kind = tide_easy_failure(code);
-        tide_transfer_fail(t, kind, "%s: %s", t->target.url, tide_curl.curl_easy_strerror(code));
+        const char *why = t->curl_says[0] ? t->curl_says : tide_curl.curl_easy_strerror(code);
+        tide_transfer_fail(t, tide_easy_failure(code), "%s: %s", t->target.url, why);
     }
 }
 

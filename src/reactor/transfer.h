@@ -78,6 +78,8 @@ struct tide_response *tide_transfer_response(struct tide_transfer *transfer);
 /* As tide_operation_enqueue: 1 if the head is there, or it is done. */
 int tide_transfer_enqueue_head(struct tide_transfer *transfer, struct tide_waiter *waiter, struct tide_task *task);
 
+bool tide_transfer_has_head(struct tide_transfer *transfer);
+
 /* 1 if some of the body is there, or it is done. */
 int tide_transfer_enqueue_body(struct tide_transfer *transfer, struct tide_waiter *waiter, struct tide_task *task);
 

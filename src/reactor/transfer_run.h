@@ -18,6 +18,7 @@ enum { TIDE_STREAM_FULL = 256 * 1024, TIDE_MAX_HEAD = 256 * 1024 };
 
 enum tide_step { TIDE_STEP_NEW, TIDE_STEP_PLACE, TIDE_STEP_NAME, TIDE_STEP_RUNS, TIDE_STEP_DONE };
 
+struct tide_inflate;
 struct tide_sink_file;
 
 struct tide_transfer {
@@ -45,9 +46,12 @@ struct tide_transfer {
     double queue_s, dns_s;           /* spent before libcurl had it, in this hop */
     int64_t step_at;
     bool head_over;                  /* the head of the final response of this hop is complete */
+    bool began_body;
     bool skip_body;                  /* it is a redirect that is followed */
     const char *refused;             /* kind of the failure for which a callback stopped libcurl */
     struct tide_sink_file *file;
+    struct tide_inflate *inflate;    /* of the present hop's body, or NULL */
+    char curl_says[CURL_ERROR_SIZE]; /* what went wrong, in detail */
 
     /* protected by operation.lock until it is done */
     bool has_head;
@@ -82,6 +86,8 @@ const char *tide_easy_failure(CURLcode code);
 /* ---- body.c: what libcurl hands over ---- */
 
 size_t tide_body_header_cb(char *data, size_t one, size_t size, void *arg);
+/* The body is over: false, and the transfer failed, if it was not complete. */
+bool tide_body_complete(struct tide_transfer *transfer);
 size_t tide_body_write_cb(char *data, size_t one, size_t size, void *arg);
 size_t tide_body_read_cb(char *data, size_t one, size_t size, void *arg);
 int tide_body_seek_cb(void *arg, curl_off_t offset, int origin);
