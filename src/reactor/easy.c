@@ -231,8 +231,8 @@ void tide_easy_release(struct tide_transfer *t)
         tide_curl.curl_easy_cleanup(easy);
         return;
     }
+    tide_curl.curl_easy_setopt(easy, CURLOPT_COOKIEFILE, NULL); /* reset would keep the cookies and forget the list of files */
     tide_curl.curl_easy_reset(easy);
-    tide_curl.curl_easy_setopt(easy, CURLOPT_COOKIELIST, "ALL"); /* reset keeps them */
     idle[idle_count++] = easy;
 }
 

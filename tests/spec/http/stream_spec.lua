@@ -167,7 +167,7 @@ describe("a download", function()
     local url = web.fault .. "/big?bytes=3000000"
     local pool <close> = helper.pool({ max_workers = 8 })
     local futures = {}
-    for i = 1, 8 do futures[i] = pool:submit(function(name) return tm.http.download(url, name).status end, path .. i) end
+    for i = 1, 8 do futures[i] = pool:submit(function(name) return assert(tm.http.download(url, name)).status end, path .. i) end
     for i, status in ipairs(tm.gather(futures)) do
       assert.equal(200, status)
       assert.equal(3000000, #content(path .. i))
