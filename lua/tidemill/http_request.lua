@@ -242,6 +242,7 @@ local function plain(method, url)
   return {
     method = method, url = url, verify = true, decode = true, max_redirects = MAX_REDIRECTS, connect_timeout = CONNECT_S,
     stall_timeout = STALL_S, max_body = MAX_BODY, proxy = uses_proxies and environment_proxy(url) or nil,
+    deadline = nil, -- has its place already when it is set
   }
 end
 
@@ -250,7 +251,7 @@ return function(method, url, options, jar)
   if type(url) ~= "string" or url == "" then
     complain("a URL (a string) expected, got %s", url == "" and "''" or type(url))
   end
-  if url:find("[%z\r\n]") then complain("the URL has a line break or NUL in it") end
+  if url:find("\0", 1, true) or url:find("\n", 1, true) then complain("the URL has a line break or NUL in it") end
   if options == nil and not jar then return plain(method, url) end
   options = options == nil and {} or options
   if type(options) ~= "table" then complain("a table of options expected, got %s", type(options)) end

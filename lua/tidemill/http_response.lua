@@ -76,6 +76,13 @@ function lazy.reason(self)
   return self._head:match("^%S+ %d+ ([^\r\n]*)") or ""
 end
 
+function lazy.timings(self)
+  local packed = self._timings or rawget(self, "_stream") and self._stream:timings()
+  if not packed then return nil end
+  local queue, dns, connect, tls, first_byte, total = ("dddddd"):unpack(packed)
+  return { queue = queue, dns = dns, connect = connect, tls = tls, first_byte = first_byte, total = total }
+end
+
 function lazy.cookies(self)
   return M.cookie_table(self._cookies or "")
 end
@@ -86,7 +93,7 @@ function Response.__index(self, key)
   local make = lazy[key]
   if not make then return nil end
   local value = make(self)
-  rawset(self, key, value)
+  if value ~= nil then rawset(self, key, value) end
   return value
 end
 
@@ -128,7 +135,7 @@ local versions = { [10] = "1.0", [11] = "1.1", [20] = "2" }
 function M.new(spec, status, version, head, body, url, redirects, timings, cookies, elapsed)
   local stream = spec.stream and body or nil
   return setmetatable({
-    status = status, version = versions[version], url = url, redirects = redirects, elapsed = elapsed, timings = timings,
+    status = status, version = versions[version], url = url, redirects = redirects, elapsed = elapsed, _timings = timings,
     body = not stream and (not spec.path or status >= 300) and body or nil,
     path = spec.path, method = spec.method, _head = head, _cookies = cookies ~= "" and cookies or nil, _stream = stream,
   }, Response)

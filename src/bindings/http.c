@@ -20,7 +20,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SPEC = 1, BOX, BASE = BOX }; /* the stack of `transfer` while it waits */
+enum { SPEC = 1, BOX, BASE = BOX, IDLE_BOXES = 100 }; /* the stack of `transfer` while it waits */
 
 static const char box_name[] = "tidemill.http.box";
 
@@ -36,11 +36,37 @@ static int drop_box(lua_State *L)
     return 0;
 }
 
+/* Pushes an empty box: one of those that came back, as each new one would have to be finalized. */
+static struct tide_transfer **push_box(lua_State *L)
+{
+    lua_rawgetp(L, LUA_REGISTRYINDEX, box_name);
+    lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
+    if (count) {
+        lua_rawgeti(L, -1, count);
+        lua_pushnil(L);
+        lua_rawseti(L, -3, count);
+    } else {
+        struct tide_transfer **box = lua_newuserdatauv(L, sizeof *box, 0);
+        *box = NULL;
+        luaL_setmetatable(L, box_name);
+    }
+    lua_remove(L, -2);
+    return lua_touserdata(L, -1);
+}
+
+/* The task is done with its transfer: the box is empty, and may be used again. */
 static void let_go(lua_State *L)
 {
     struct tide_transfer **box = lua_touserdata(L, BOX), *transfer = *box;
     *box = NULL;
     tide_transfer_unref(transfer);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, box_name);
+    lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
+    if (count < IDLE_BOXES) {
+        lua_pushvalue(L, BOX);
+        lua_rawseti(L, -2, count + 1);
+    }
+    lua_pop(L, 1);
 }
 
 /* ---- the request ---- */
@@ -140,21 +166,11 @@ static int push_failure(lua_State *L, const struct tide_response *response)
     return fail(L, response->kind);
 }
 
-static void set_seconds(lua_State *L, const char *key, double value)
-{
-    lua_pushnumber(L, value);
-    lua_setfield(L, -2, key);
-}
-
+/* As six doubles in a string: few look at them, and then http_response.lua makes a table of them. */
 static void push_timings(lua_State *L, const struct tide_timings *timings)
 {
-    lua_createtable(L, 0, 6);
-    set_seconds(L, "queue", timings->queue);
-    set_seconds(L, "dns", timings->dns);
-    set_seconds(L, "connect", timings->connect);
-    set_seconds(L, "tls", timings->tls);
-    set_seconds(L, "first_byte", timings->first_byte);
-    set_seconds(L, "total", timings->total);
+    const double seconds[] = {timings->queue, timings->dns, timings->connect, timings->tls, timings->first_byte, timings->total};
+    lua_pushlstring(L, (const char *)seconds, sizeof seconds);
 }
 
 static void push_stream(lua_State *L, struct tide_transfer *transfer)
@@ -242,9 +258,7 @@ static int transfer(lua_State *L)
         return fail(L, "system");
     }
     struct tide_task *task = tide_await_prepare(L);
-    struct tide_transfer **box = lua_newuserdatauv(L, sizeof *box, 0);
-    *box = NULL;
-    luaL_setmetatable(L, box_name);
+    struct tide_transfer **box = push_box(L);
     read_spec(L, &request);
     lua_getfield(L, SPEC, "deadline");
     int64_t deadline = deadline_of(L, -1);
@@ -390,6 +404,8 @@ void tide_open_http(lua_State *L)
     lua_pushcfunction(L, drop_box);
     lua_setfield(L, -2, "__gc");
     lua_pop(L, 1);
+    lua_newtable(L); /* idle boxes */
+    lua_rawsetp(L, LUA_REGISTRYINDEX, box_name);
     tide_bind_class(L, &tide_stream_class, methods, meta);
     luaL_newlib(L, functions);
     lua_setfield(L, -2, "http");
