@@ -13,8 +13,14 @@ enum { IDLE_HANDLES = 256, EXTRA_HEADERS = 4, WIDE_BUFFER = 512 * 1024, SMALL_BO
 
 #define SET(easy, option, value) (failed |= tide_curl.curl_easy_setopt((easy), (option), (value)) != CURLE_OK)
 
+/* A handle that waits for its next transfer. What the last one set is still in it. */
+struct idle {
+    CURL *easy;
+    bool plain; /* that was a plain one */
+};
+
 /* reactor */
-static CURL *idle[IDLE_HANDLES];
+static struct idle idle[IDLE_HANDLES];
 static int idle_count;
 
 static bool is_header(const char *line, const char *name)
@@ -130,6 +136,25 @@ static bool set_secrets(struct tide_transfer *t)
     return !failed;
 }
 
+/* Most requests differ in nothing but their URL: a handle that served one serves the next as it is. */
+static bool is_plain(const struct tide_request *request)
+{
+    return !request->header_count && !request->body && !request->user && !request->cookies && !request->proxy && !request->ca &&
+           request->sink == TIDE_SINK_MEMORY && request->verify && request->decode && request->http == 0 &&
+           request->max_redirects && strcmp(request->method, "GET") == 0;
+}
+
+/* What belongs to this transfer in any handle. */
+static bool set_own(struct tide_transfer *t)
+{
+    bool failed = false;
+    SET(t->easy, CURLOPT_PRIVATE, t);
+    SET(t->easy, CURLOPT_HEADERDATA, t);
+    SET(t->easy, CURLOPT_WRITEDATA, t);
+    SET(t->easy, CURLOPT_ERRORBUFFER, t->curl_says);
+    return !failed;
+}
+
 /* What stays the same over all hops. */
 static bool set_fixed(struct tide_transfer *t)
 {
@@ -137,19 +162,15 @@ static bool set_fixed(struct tide_transfer *t)
     const struct tide_request *request = &t->request;
     CURL *easy = t->easy;
     bool failed = false;
-    SET(easy, CURLOPT_PRIVATE, t);
     SET(easy, CURLOPT_NOSIGNAL, 1L);
     SET(easy, CURLOPT_HEADERFUNCTION, tide_body_header_cb);
-    SET(easy, CURLOPT_HEADERDATA, t);
     SET(easy, CURLOPT_WRITEFUNCTION, tide_body_write_cb);
-    SET(easy, CURLOPT_WRITEDATA, t);
     SET(easy, CURLOPT_CLOSESOCKETFUNCTION, tide_multi_close_socket_cb);
     SET(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     SET(easy, CURLOPT_DNS_CACHE_TIMEOUT, (long)NAMES_KEPT_S); /* far longer than ours, so that it never asks by itself */
     SET(easy, CURLOPT_HTTP_VERSION, versions[request->http]);
     SET(easy, CURLOPT_USERAGENT, "tidemill/" TIDE_VERSION);
     SET(easy, CURLOPT_PROXY, request->proxy ? t->proxy.url : ""); /* "": the environment is not its business */
-    SET(easy, CURLOPT_ERRORBUFFER, t->curl_says);
     if (request->sink == TIDE_SINK_FILE)
         SET(easy, CURLOPT_BUFFERSIZE, (long)WIDE_BUFFER);
     if (request->cookies || request->max_redirects)
@@ -178,17 +199,32 @@ static bool set_hop(struct tide_transfer *t)
     return !failed;
 }
 
+/* A handle for the transfer. True: it has nothing of another one in it any more, and everything has to be set. */
+static bool take_handle(struct tide_transfer *t)
+{
+    if (!idle_count) {
+        t->easy = tide_curl.curl_easy_init();
+        return true;
+    }
+    struct idle taken = idle[--idle_count];
+    t->easy = taken.easy;
+    if (taken.plain && is_plain(&t->request))
+        return false;
+    tide_curl.curl_easy_setopt(t->easy, CURLOPT_COOKIEFILE, NULL); /* reset would forget the list of files, and leak it */
+    tide_curl.curl_easy_reset(t->easy);
+    return true;
+}
+
 int tide_easy_prepare(struct tide_transfer *t)
 {
-    if (!t->easy) {
-        t->easy = idle_count ? idle[--idle_count] : tide_curl.curl_easy_init();
-        if (!t->easy || !set_fixed(t) || !set_security(t))
-            return TIDE_ENOMEM;
-    }
-    if (build_headers(t) || !set_method(t) || !set_secrets(t) || !set_hop(t))
+    bool first = !t->easy, fresh = first && take_handle(t);
+    if (!t->easy || (first && !set_own(t)) || (fresh && (!set_fixed(t) || !set_security(t))))
+        return TIDE_ENOMEM;
+    bool as_it_was = first && !fresh; /* a plain one after a plain one */
+    if (build_headers(t) || (!as_it_was && (!set_method(t) || !set_secrets(t))))
         return TIDE_ENOMEM;
     t->body_sent = 0;
-    return 0;
+    return set_hop(t) ? 0 : TIDE_ENOMEM;
 }
 
 static double seconds(CURL *easy, CURLINFO what)
@@ -231,15 +267,14 @@ void tide_easy_release(struct tide_transfer *t)
         tide_curl.curl_easy_cleanup(easy);
         return;
     }
-    tide_curl.curl_easy_setopt(easy, CURLOPT_COOKIEFILE, NULL); /* reset would keep the cookies and forget the list of files */
-    tide_curl.curl_easy_reset(easy);
-    idle[idle_count++] = easy;
+    tide_curl.curl_easy_setopt(easy, CURLOPT_COOKIELIST, "ALL"); /* they are nobody else's */
+    idle[idle_count++] = (struct idle){easy, is_plain(&t->request)};
 }
 
 void tide_easy_stop(void)
 {
     while (idle_count)
-        tide_curl.curl_easy_cleanup(idle[--idle_count]);
+        tide_curl.curl_easy_cleanup(idle[--idle_count].easy);
 }
 
 void tide_easy_take_results(struct tide_transfer *t)
