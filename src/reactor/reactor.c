@@ -4,6 +4,7 @@
 #include "base/list.h"
 #include "base/thread.h"
 #include "base/time.h"
+#include "sched/runtime.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -107,6 +108,7 @@ static void before_cb(uv_prepare_t *handle)
         if (!tide_mailbox_empty(&reactor.mail))
             uv_async_send(&reactor.wake);
     }
+    atomic_fetch_sub_explicit(&reactor.runtime->helping, 1, memory_order_relaxed); /* only a hint for spinning workers */
     if (atomic_load(&reactor.stopping))
         uv_stop(&reactor.loop);
 }
@@ -115,6 +117,7 @@ static void after_cb(uv_check_t *handle)
 {
     (void)handle;
     atomic_store(&reactor.asleep, 0);
+    atomic_fetch_add_explicit(&reactor.runtime->helping, 1, memory_order_relaxed);
 }
 
 static void wake_cb(uv_async_t *handle)
@@ -132,6 +135,7 @@ static void close_cb(uv_handle_t *handle, void *arg)
 static void *run(void *arg)
 {
     (void)arg;
+    atomic_fetch_add_explicit(&reactor.runtime->helping, 1, memory_order_relaxed);
     while (!atomic_load(&reactor.stopping))
         uv_run(&reactor.loop, UV_RUN_DEFAULT);
     atomic_store(&reactor.asleep, 0);

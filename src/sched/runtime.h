@@ -65,6 +65,7 @@ struct tide_runtime {
     _Atomic uint32_t queued;             /* entries in the shared queue */
     _Atomic uint32_t idle;               /* workers that are parked, or about to be, and would take an entry */
     _Atomic uint32_t awake;              /* workers, main included, that are not: a spin is worth while CPUs are free */
+    _Atomic uint32_t helping;            /* threads that are no workers and use a CPU now: the I/O thread */
     _Atomic uint32_t spinning;           /* workers that look for entries without sleeping: no need to wake another */
     uint32_t cpus;                       /* fixed */
     _Atomic uint32_t clock_asleep;       /* 1: the clock waits for a worker to become busy */

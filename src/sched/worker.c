@@ -290,7 +290,9 @@ static bool has_news(struct tide_worker *w, bool fresh)
 
 static bool spin_for_news(struct tide_worker *w, bool fresh)
 {
-    if (atomic_load_explicit(&w->runtime->awake, memory_order_relaxed) > w->runtime->cpus)
+    uint32_t awake = atomic_load_explicit(&w->runtime->awake, memory_order_relaxed) +
+                     atomic_load_explicit(&w->runtime->helping, memory_order_relaxed);
+    if (awake > w->runtime->cpus)
         return false;
     int64_t until = tide_now_ns() + spin;
     bool news = false, looks = fresh && w->index;
