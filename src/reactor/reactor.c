@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 #include <uv.h>
 
 enum { STACK = 1024 * 1024, PARTS = 4 };
@@ -159,8 +160,19 @@ static int init_failed(int code)
     return code == UV_ENOMEM ? TIDE_ENOMEM : TIDE_ESYSTEM;
 }
 
+/* Each connection is a descriptor, and the usual soft limit of 1024 only guards programs that use select(2). */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit); /* where it is refused, the lower limit holds */
+    }
+}
+
 static int init(struct tide_runtime *runtime)
 {
+    raise_descriptors();
     int code = uv_loop_init(&reactor.loop);
     if (code)
         return init_failed(code);
