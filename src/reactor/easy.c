@@ -9,7 +9,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-enum { IDLE_HANDLES = 256, EXTRA_HEADERS = 4, WIDE_BUFFER = 512 * 1024, SMALL_BODY = 64 * 1024, NAMES_KEPT_S = 3600 };
+enum { IDLE_HANDLES = 1024, EXTRA_HEADERS = 4, WIDE_BUFFER = 512 * 1024, SMALL_BODY = 64 * 1024, NAMES_KEPT_S = 3600 };
 
 #define SET(easy, option, value) (failed |= tide_curl.curl_easy_setopt((easy), (option), (value)) != CURLE_OK)
 
