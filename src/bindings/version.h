@@ -1,7 +1,7 @@
 /* version.h - which Tidemill this is, and on what it stands.
  *
  * Used by   cli (--version), which does not know the libraries.
- * Threads   any; constant.
+ * Threads   one at a time.
  */
 #ifndef TIDE_BINDINGS_VERSION_H
 #define TIDE_BINDINGS_VERSION_H
@@ -14,8 +14,7 @@ struct tide_library_version {
 /* Tidemill's own version, "0.1.0". */
 const char *tide_version(void);
 
-/* The libraries that the program is linked to, ended by a NULL name. A library that is loaded at first use is not
- * loaded for this. */
+/* The libraries that the program stands on, ended by a NULL name; libcurl is loaded for this. */
 const struct tide_library_version *tide_library_versions(void);
 
 #endif

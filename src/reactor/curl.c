@@ -18,6 +18,12 @@ static void init(void)
     initialised = tide_curl.curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
+const char *tide_curl_version(void)
+{
+    char problem[TIDE_LIBRARY_PROBLEM];
+    return tide_curl_ready(problem) ? "not there" : tide_curl.curl_version_info(CURLVERSION_NOW)->version;
+}
+
 int tide_curl_ready(char problem[TIDE_LIBRARY_PROBLEM])
 {
     int failed = tide_library_load(&library, problem);

@@ -10,4 +10,7 @@
 /* Loads libcurl at first use. 0, or TIDE_ESYSTEM with the reason. */
 int tide_curl_ready(char problem[TIDE_LIBRARY_PROBLEM]);
 
+/* Loads it as well: "7.88.1", or "not there". */
+const char *tide_curl_version(void);
+
 #endif

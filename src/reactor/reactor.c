@@ -44,6 +44,11 @@ static struct {
     int part_count;
 } reactor;
 
+const char *tide_reactor_uv_version(void)
+{
+    return uv_version_string();
+}
+
 uv_loop_t *tide_reactor_loop(void)
 {
     return &reactor.loop;

@@ -29,6 +29,9 @@ void tide_reactor_post(struct tide_mail *mail);
  * was not enough; then the process has to end with the thread in it. */
 bool tide_reactor_stop(void);
 
+/* Any thread: of the libuv that is linked, "1.44.2". */
+const char *tide_reactor_uv_version(void);
+
 /* ---- reactor ---- */
 
 struct uv_loop_s *tide_reactor_loop(void);
