@@ -109,6 +109,14 @@ function M.decode(text)
   return (gsub(text, "&(#?%w+;?)", referred))
 end
 
+--- The same text in UTF-8: a text that is not is taken for Latin-1, as old pages are.
+---@param text string
+---@return string
+function M.utf8(text)
+  if utf8.len(text) then return text end
+  return (gsub(text, "[\x80-\xFF]", function(c) return utf8.char(byte(c)) end))
+end
+
 --- Text as a reader sees it: decoded, with single spaces, and without a permalink's sign at its end.
 ---@param text string
 ---@return string
