@@ -2,6 +2,9 @@
 --- site-check.lua - reads every HTML page below a folder on all cores and finds the links that lead nowhere.
 
 local tm = require "tidemill"
+local arguments = require "tidemill.arguments"
+local htmlscan = require "tidemill.htmlscan"
+local screen = require "tidemill.screen"
 local sitelinks = require "tidemill.sitelinks"
 
 local DEFAULT_FOLDER = "/usr/share/doc/python3-doc/html"
@@ -35,43 +38,26 @@ end
 ---@field once boolean?
 ---@field fail boolean?
 
----@param args string[]
+local OPTIONS = {
+  ["--out"] = { key = "out", read = arguments.text },
+  ["--workers"] = { key = "workers", read = arguments.whole(1) },
+  ["--once"] = { key = "once" },
+  ["--fail"] = { key = "fail" },
+  ["--help"] = { key = "help" },
+  ["-h"] = { key = "help" },
+}
+
+--- Ends the program if they are wrong.
 ---@return sitecheck.options
-local function parse_arguments(args)
-  local options = { folder = DEFAULT_FOLDER, out = "site-check.jsonl" }
-  local function misuse(message) fail(message .. "\n\n" .. USAGE, 2) end
-  local seen_folder = false
-  local i = 1
-  local function value(name)
-    i = i + 1
-    return args[i] or misuse(name .. " needs a value")
+local function read_arguments()
+  local options, words = arguments.parse(arg, OPTIONS, { folder = DEFAULT_FOLDER, out = "site-check.jsonl" })
+  if not options then fail(words .. "\n\n" .. USAGE, 2) end
+  if options.help then
+    print(USAGE)
+    os.exit(0)
   end
-  while i <= #args do
-    local word = args[i]
-    if word == "--help" or word == "-h" then
-      print(USAGE)
-      os.exit(0)
-    elseif word == "--out" then
-      options.out = value(word)
-    elseif word == "--workers" then
-      local text = value(word)
-      options.workers = math.tointeger(tonumber(text))
-      if not options.workers or options.workers < 1 then
-        misuse(("--workers needs a whole number of at least 1, not '%s'"):format(text))
-      end
-    elseif word == "--once" then
-      options.once = true
-    elseif word == "--fail" then
-      options.fail = true
-    elseif word:find("^%-.") then
-      misuse(("unknown option '%s'"):format(word))
-    elseif seen_folder then
-      misuse(("one folder at a time: '%s' is one too many"):format(word))
-    else
-      options.folder, seen_folder = word, true
-    end
-    i = i + 1
-  end
+  if #words > 1 then fail(("one folder at a time: '%s' is one too many\n\n%s"):format(words[2], USAGE), 2) end
+  options.folder = words[1] or options.folder
   return options
 end
 
@@ -156,72 +142,40 @@ local function check(folder, html, known, limit)
   return { pages = pages, dead = dead, seconds = tm.monotonic() - start }
 end
 
----@param text string
-local function json_string(text)
-  if not utf8.len(text) then -- an old page: its bytes are Latin-1
-    text = text:gsub("[\x80-\xFF]", function(c) return utf8.char(c:byte()) end)
-  end
-  text = text:gsub('[%c"\\]', function(c)
-    return c == '"' and '\\"' or c == "\\" and "\\\\" or ("\\u%04x"):format(c:byte())
-  end)
-  return '"' .. text .. '"'
-end
-
 ---@generic T
 ---@param list T[]
----@param encode fun(item: T): string
-local function json_array(list, encode)
-  local parts = {}
-  for i, item in ipairs(list) do parts[i] = encode(item) end
-  return "[" .. table.concat(parts, ", ") .. "]"
+---@param convert fun(item: T): any
+local function each(list, convert)
+  local converted = tm.json.array()
+  for i, item in ipairs(list) do converted[i] = convert(item) end
+  return converted
 end
 
 ---@param page tidemill.sitelinks.page
 ---@param dead tidemill.sitelinks.dead[]
 local function json_line(page, dead)
-  if page.error then
-    return ('{"file": %s, "error": %s}\n'):format(json_string(page.file), json_string(page.error))
+  local utf8 = htmlscan.utf8
+  local line = { file = utf8(page.file), error = page.error and utf8(page.error) }
+  if not page.error then
+    line.title = page.title and utf8(page.title) or tm.json.null
+    line.headings = each(page.headings, function(h) return { level = h.level, text = utf8(h.text) } end)
+    line.links = each(page.links, utf8)
+    line.dead = each(dead, function(item)
+      return { link = utf8(item.link), target = utf8(item.target), why = item.why }
+    end)
   end
-  return ('{"file": %s, "title": %s, "headings": %s, "links": %s, "dead": %s}\n'):format(
-    json_string(page.file), page.title and json_string(page.title) or "null",
-    json_array(page.headings, function(heading)
-      return ('{"level": %d, "text": %s}'):format(heading.level, json_string(heading.text))
-    end),
-    json_array(page.links, json_string),
-    json_array(dead, function(item)
-      return ('{"link": %s, "target": %s, "why": %s}'):format(json_string(item.link), json_string(item.target),
-        json_string(item.why))
-    end))
+  return tm.json.encode(line, { sort_keys = true }) .. "\n"
 end
 
----@param n integer
-local function thousands(n)
-  local text = ("%d"):format(n):reverse():gsub("(%d%d%d)", "%1,"):reverse()
-  return (text:gsub("^,", ""))
-end
-
----@generic T
----@param screen file*
----@param title string
----@param items T[]
----@param line fun(item: T): string
-local function list(screen, title, items, line)
-  if #items == 0 then return end
-  screen:write("\n", title, "\n")
-  for i = 1, math.min(#items, SHOWN) do screen:write("  ", line(items[i]), "\n") end
-  if #items > SHOWN then screen:write(("  ... and %d more\n"):format(#items - SHOWN)) end
-end
-
----@param screen file*
+---@param out file*
 ---@param report sitecheck.report
 ---@param one_worker number?  the seconds that one worker took
 ---@return integer dead
-local function show(screen, report, one_worker)
+local function show(out, report, one_worker)
   local sum, groups, unreadable = sitelinks.summary(report.pages, report.dead)
-  local function row(label, value, note)
-    screen:write(("  %-14s %12s  %s"):format(label, value, note or ""):gsub("%s+$", ""), "\n")
-  end
-  row("files", thousands(sum.files), #unreadable > 0 and ("and %d not readable"):format(#unreadable))
+  local thousands = screen.thousands
+  local function row(label, value, note) screen.row(out, label, value, note) end
+  row("files", thousands(sum.files), #unreadable > 0 and ("and %d not readable"):format(#unreadable) or nil)
   row("read", ("%.1f MB"):format(sum.bytes / 1e6))
   row("headings", thousands(sum.headings))
   row("links", thousands(sum.links), ("%s to other sites, not followed"):format(thousands(sum.external)))
@@ -232,11 +186,11 @@ local function show(screen, report, one_worker)
     row("speed-up", ("%.2f x"):format(one_worker / report.seconds),
       ("over one worker, %.2f s in this run"):format(one_worker))
   end
-  list(screen, "Dead:", groups, function(group)
+  screen.list(out, "Dead:", groups, SHOWN, function(group)
     local more = group.count > 1 and (" and %d more"):format(group.count - 1) or ""
     return ("%s  %s; linked from %s%s"):format(group.target, group.why, group.page, more)
   end)
-  list(screen, "Not readable:", unreadable, function(page) return page.error end)
+  screen.list(out, "Not readable:", unreadable, SHOWN, function(page) return page.error end)
   return sum.dead_links + sum.dead_anchors
 end
 
@@ -275,13 +229,13 @@ local function main(options)
   end
   local ok, why = out:flush()
   if not ok then cannot_write(why) end
-  local screen = options.out == "-" and io.stderr or io.stdout
-  local dead = show(screen, report, one_worker)
+  local text = options.out == "-" and io.stderr or io.stdout
+  local dead = show(text, report, one_worker)
   if options.out ~= "-" then
     out:close()
-    screen:write(("\nOne line of JSON per page is in %s\n"):format(options.out))
+    text:write(("\nOne line of JSON per page is in %s\n"):format(options.out))
   end
   if options.fail and dead > 0 then os.exit(1) end
 end
 
-main(parse_arguments(arg))
+main(read_arguments())
