@@ -23,4 +23,5 @@ tm.scope(function(scope)
   for _ = 1, concurrency do scope:spawn(client) end
 end)
 local seconds = bench.now() - start
-bench.report("http", n, seconds, { concurrency = concurrency, failures = failures:get(), cpu_seconds = os.clock() - cpu })
+bench.report("http", n, seconds,
+  { concurrency = concurrency, failures = failures:get(), cpu_seconds = os.clock() - cpu })

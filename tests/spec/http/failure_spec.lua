@@ -14,7 +14,8 @@ describe("a server that", function()
   after_each(web.settle)
 
   local expected = {
-    { "/close-early", "closed" }, { "/close-at-once", "closed" }, { "/close-in-headers", "closed" }, { "/reset", "closed" },
+    { "/close-early", "closed" }, { "/close-at-once", "closed" }, { "/close-in-headers", "closed" },
+    { "/reset", "closed" },
     { "/reset?bytes=100", "closed" }, { "/chunk-cut", "closed" }, { "/gzip-cut", "closed protocol" },
     { "/length-negative", "protocol" }, { "/length-twice", "protocol closed" }, { "/endless-headers", "too_large" },
     { "/bad-chunks", "protocol closed" }, { "/bad-gzip", "protocol" }, { "/bad-status-line", "protocol" },
@@ -205,7 +206,8 @@ describe("retries", function()
 
   it("are for idempotent methods, unless told", function()
     assert.equal(503, assert(retry({ fail = 1 }, { method = "POST", retries = { backoff = 0.01 } })).status)
-    assert.equal(200, assert(retry({ fail = 1 }, { method = "POST", retries = { backoff = 0.01, unsafe = true } })).status)
+    local unsafe = { backoff = 0.01, unsafe = true }
+    assert.equal(200, assert(retry({ fail = 1 }, { method = "POST", retries = unsafe })).status)
     assert.equal(200, assert(retry({ fail = 1 }, { method = "PUT", retries = { backoff = 0.01 } })).status)
     assert.equal(503, assert(retry({ fail = 1 }, {})).status)
     assert.equal(404, assert(retry({ fail = 1, code = 404 }, { retries = { backoff = 0.01 } })).status)
@@ -228,7 +230,8 @@ describe("retries", function()
 
   it("stay within the time limit, of which one attempt takes a quarter", function()
     local start = tm.monotonic()
-    local k, err = web.failure(http.get(web.fault .. "/never", { timeout = 1, retries = { attempts = 9, backoff = 0.01 } }))
+    local retries = { attempts = 9, backoff = 0.01 }
+    local k, err = web.failure(http.get(web.fault .. "/never", { timeout = 1, retries = retries }))
     local took = tm.monotonic() - start
     assert.equal("timeout", k)
     assert.is_true(took < 20)

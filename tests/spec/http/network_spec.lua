@@ -24,7 +24,8 @@ describe("a name", function()
     local start = tm.monotonic()
     local pool <close> = helper.pool({ max_workers = 20 })
     local futures = {}
-    for i = 1, 20 do futures[i] = pool:submit(function(url) return assert(tm.http.get(url)).status end, named("slow.test")) end
+    local function status(url) return assert(tm.http.get(url)).status end
+    for i = 1, 20 do futures[i] = pool:submit(status, named("slow.test")) end
     tm.gather(futures)
     local first = tm.monotonic() - start
     assert.equal(200, assert(http.get(named("slow.test"))).status)
@@ -89,7 +90,8 @@ describe("TLS", function()
 
   it("checks nothing where told so", function()
     assert.equal(200, assert(http.get(web.url("NGINX_BAD_TLS") .. "/1k.txt", { verify = false })).status)
-    assert.equal("tls", (web.failure(http.get(web.url("NGINX_BAD_TLS") .. "/1k.txt", { ca = web.ca })))) -- afterwards, too
+    -- afterwards, too
+    assert.equal("tls", (web.failure(http.get(web.url("NGINX_BAD_TLS") .. "/1k.txt", { ca = web.ca }))))
   end)
 
   it("speaks HTTP/2, or 1.1 where told so", function()
