@@ -251,6 +251,32 @@ const char *tide_names_find(lua_State *L, struct tide_transport *t, int index, s
     return name;
 }
 
+/* in: -; out: the module, or the error. True if it could be required. */
+static bool try_require(lua_State *L, const struct tide_transport *t, const char *name, size_t size)
+{
+    tide_slot_push(L, t, TIDE_SLOT_BASE);
+    lua_getfield(L, -1, "require");
+    lua_remove(L, -2);
+    lua_pushlstring(L, name, size);
+    return lua_pcall(L, 1, 1, 0) == LUA_OK;
+}
+
+/* As above. There are modules a.b that only load once a is there, which the sender had. */
+static bool try_require_both(lua_State *L, const struct tide_transport *t, const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    if (try_require(L, t, name, strlen(name)))
+        return true;
+    if (!dot)
+        return false;
+    bool parent = try_require(L, t, name, (size_t)(dot - name));
+    lua_pop(L, 1);
+    if (!parent)
+        return false;
+    lua_pop(L, 1);
+    return try_require(L, t, name, strlen(name));
+}
+
 /* in: -; out: the module of that name, required if need be */
 static void push_module(lua_State *L, const struct tide_transport *t, const char *name, const char *shown, bool foreign)
 {
@@ -263,11 +289,7 @@ static void push_module(lua_State *L, const struct tide_transport *t, const char
     lua_pop(L, 1);
     if (foreign)
         luaL_error(L, "cannot receive '%s': module '%s' is not loaded here", shown, name);
-    tide_slot_push(L, t, TIDE_SLOT_BASE);
-    lua_getfield(L, -1, "require");
-    lua_remove(L, -2);
-    lua_pushstring(L, name);
-    if (lua_pcall(L, 1, 1, 0) == LUA_OK)
+    if (try_require_both(L, t, name))
         return;
     if (lua_type(L, -1) == LUA_TSTRING) {
         lua_pushfstring(L, "cannot receive '%s': %s", shown, lua_tostring(L, -1));
