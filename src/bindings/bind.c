@@ -154,6 +154,22 @@ bool tide_bind_function(lua_State *L, int arg, const char *key)
     return true;
 }
 
+const char *tide_bind_path(lua_State *L, int arg)
+{
+    size_t size;
+    luaL_checktype(L, arg, LUA_TSTRING);
+    const char *path = lua_tolstring(L, arg, &size);
+    luaL_argcheck(L, strlen(path) == size, arg, "path has a zero byte in it");
+    return path;
+}
+
+int tide_bind_failed(lua_State *L, const char *deed, const char *path, int code, const char *why)
+{
+    lua_pushnil(L);
+    tide_errors_push_failure(L, deed, path, code, why);
+    return 2;
+}
+
 int tide_bind_timed_out(lua_State *L)
 {
     lua_pushnil(L);

@@ -8,6 +8,7 @@
 
 #include "base/object.h"
 #include "bindings/await.h"
+#include "bindings/errors.h"
 #include "bindings/state.h"
 #include "transport/handle.h"
 
@@ -34,6 +35,12 @@ int tide_bind_choice(lua_State *L, int arg, const char *key, const char *const n
 
 /* Pushes the function under `key`; false (nothing pushed) where it is absent. */
 bool tide_bind_function(lua_State *L, int arg, const char *key);
+
+/* The path at `arg`: a string without zero bytes, else an argument error. */
+const char *tide_bind_path(lua_State *L, int arg);
+
+/* Pushes nil and the error that tide_errors_push_failure makes; returns 2. */
+int tide_bind_failed(lua_State *L, const char *deed, const char *path, int code, const char *why);
 
 /* Pushes nil, "timeout"; returns 2. */
 int tide_bind_timed_out(lua_State *L);

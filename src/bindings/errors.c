@@ -1,6 +1,8 @@
 #include "bindings/errors.h"
 
+#include <errno.h>
 #include <lauxlib.h>
+#include <string.h>
 
 static const char name[] = "tidemill.error";
 
@@ -35,4 +37,33 @@ void tide_errors_make(lua_State *L, const char *kind)
     lua_setfield(L, -2, "kind");
     tide_errors_push_class(L);
     lua_setmetatable(L, -2);
+}
+
+static const char *kind_of(int code)
+{
+    switch (code) {
+    case ENOENT: return "not_found";
+    case EACCES:
+    case EPERM: return "permission";
+    case EISDIR: return "is_directory";
+    case ENOTDIR: return "not_directory";
+    case EFBIG: return "too_large";
+    case EMFILE:
+    case ENFILE: return "too_many_open";
+    default: return "io";
+    }
+}
+
+void tide_errors_push_failure(lua_State *L, const char *deed, const char *path, int code, const char *why)
+{
+    char text[128];
+    luaL_checkstack(L, 4, NULL);
+    if (!why)
+        why = strerror_r(code, text, sizeof text) == 0 ? text : "unknown error";
+    lua_pushfstring(L, "cannot %s '%s': %s", deed, path, why);
+    tide_errors_make(L, kind_of(code));
+    lua_pushinteger(L, code);
+    lua_setfield(L, -2, "errno");
+    lua_pushstring(L, path);
+    lua_setfield(L, -2, "path");
 }

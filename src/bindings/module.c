@@ -1,6 +1,7 @@
 #include "bindings/module.h"
 
 #include "bindings/errors.h"
+#include "bindings/job.h"
 #include "bindings/onsignal.h"
 #include "bindings/version.h"
 
@@ -22,5 +23,8 @@ int tide_open_core(lua_State *L)
     tide_open_scope(L);
     tide_open_http(L);
     tide_open_json(L);
+    tide_bind_job_open(L);
+    tide_open_fs(L);
+    tide_open_hash(L);
     return 1;
 }

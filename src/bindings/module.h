@@ -17,6 +17,8 @@ void tide_open_map(lua_State *L);
 void tide_open_scope(lua_State *L);
 void tide_open_http(lua_State *L);
 void tide_open_json(lua_State *L);
+void tide_open_fs(lua_State *L);
+void tide_open_hash(lua_State *L);
 
 /* luaopen_tidemill_core */
 int tide_open_core(lua_State *L);
