@@ -1,11 +1,25 @@
 #include "cli/run.h"
 
 #include "base/alloc.h"
+#include "base/thread.h"
 #include "bindings/program.h"
 #include "cli/exit_codes.h"
 #include "cli/options.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+
+/* The pool of threads that read files has four, or as many as this variable of libuv says. Set here, as no other thread is there
+ * yet that might read the environment; programs that the script starts see it too. */
+static void size_pool(void)
+{
+    char count[16];
+    int cpus = tide_cpu_count();
+    if (cpus <= 4)
+        return;
+    snprintf(count, sizeof count, "%d", cpus);
+    setenv("UV_THREADPOOL_SIZE", count, 0); /* without memory there are four */
+}
 
 int tide_run_script(const struct tide_options *options)
 {
@@ -36,6 +50,7 @@ int tide_run_script(const struct tide_options *options)
         .argv = options->argv,
         .script_index = options->script_index,
     };
+    size_pool();
     int code = tide_program_run(&program);
     tide_free(chunks);
     return code;
