@@ -12,6 +12,8 @@
 ---@class tidemill
 ---@field version string of Tidemill, such as "0.1.0"
 ---@field json tidemill.json reads and writes JSON
+---@field fs tidemill.fs reads files and finds paths
+---@field hash tidemill.hash hash sums
 local tm = {}
 
 --- What errors of Tidemill's own are: of time limits, cancellations, memory, bad input. `tostring` gives the message.

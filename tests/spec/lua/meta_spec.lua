@@ -35,6 +35,14 @@ describe("the stubs", function()
     assert.same({ null = true, array_mt = true }, values)
   end)
 
+  it("name each function of fs and hash", function()
+    for _, part in ipairs { "fs", "hash" } do
+      local names = {}
+      for name in pairs(tm[part]) do names[name] = true end
+      assert.same(names, defined(part, part))
+    end
+  end)
+
   it("name each method", function()
     local future = tm.submit(function() end)
     future:result()
@@ -48,7 +56,7 @@ describe("the stubs", function()
   end)
 
   it("are Lua", function()
-    for _, file in ipairs { "tidemill", "future", "executor", "event", "counter", "scope", "json" } do
+    for _, file in ipairs { "tidemill", "future", "executor", "event", "counter", "scope", "json", "fs", "hash" } do
       assert(loadfile("lua/meta/" .. file .. ".lua"))
     end
   end)
