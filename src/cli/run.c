@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* The pool of threads that read files has four, or as many as this variable of libuv says. Set here, as no other thread is there
- * yet that might read the environment; programs that the script starts see it too. */
+/* The pool of threads that read files has four, or as many as this variable of libuv says. Set here, as no other thread is
+ * there yet that might read the environment; programs that the script starts see it too. */
 static void size_pool(void)
 {
     char count[16];

@@ -27,7 +27,7 @@ within 5 "$began"
 # given up, but its thread has not noticed yet when the program ends by itself
 run -e "$tm print(pcall(tm.timeout, 0.05, tm.fs.read, '$dir/fifo'))"
 code 0
-out '^false	timeout$'
+out '^false\ttimeout$'
 err ''
 
 # a task that waits for a file is no deadlock; what follows the last job is one
@@ -43,13 +43,13 @@ err 'deadlock: every task waits'
 truncate -s 200M "$dir/large"
 run --max-memory 64M -e "$tm print(pcall(tm.fs.read, '$dir/large')) print(#tm.fs.read('$0'))"
 code 0
-out '^false	.*not enough memory$'
+out '^false\t.*not enough memory$'
 out '^[0-9]*$'
 no_err .
 truncate -s 40M "$dir/half"
 run --max-memory 64M -e "$tm local half = tm.fs.read('$dir/half') print(pcall(tm.fs.read, '$dir/half')) print(#half)"
 code 0
-out '^false	.*not enough memory$'
+out '^false\t.*not enough memory$'
 out '^41943040$'
 what='tidemill with few open files'
 (ulimit -n 7; exec "$TIDEMILL" -e "$tm tm.fs.read('$0')") >"$out" 2>"$err" </dev/null
@@ -60,7 +60,8 @@ err 'cannot start the thread for input and output: Too many open files'
 # a size of the pool that the user has set stays
 UV_THREADPOOL_SIZE=2
 export UV_THREADPOOL_SIZE
-run -e "$tm for i = 1, 5 do tm.submit(tm.fs.read, '$dir/fifo') end tm.sleep(0.05) print(os.getenv 'UV_THREADPOOL_SIZE') os.exit(0)"
+run -e "$tm for i = 1, 5 do tm.submit(tm.fs.read, '$dir/fifo') end tm.sleep(0.05)
+  print(os.getenv 'UV_THREADPOOL_SIZE') os.exit(0)"
 code 0
 out '^2$'
 finish

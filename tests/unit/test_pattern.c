@@ -13,8 +13,10 @@ static bool matches(const char *text, const char *name, bool hidden)
 {
     assert_int_equal(tide_pattern_init(&pattern, text), 0);
     bool found = false;
-    for (size_t i = 0; i < pattern.count; i++)
-        found = found || (pattern.parts[i].first && pattern.parts[i].last && tide_part_matches(&pattern.parts[i], name, hidden));
+    for (size_t i = 0; i < pattern.count; i++) {
+        const struct tide_part *part = &pattern.parts[i];
+        found = found || (part->first && part->last && tide_part_matches(part, name, hidden));
+    }
     tide_pattern_fini(&pattern);
     return found;
 }
