@@ -33,8 +33,8 @@ function fs.read(path, options) end
 
 --- Finds the paths that match a pattern, sorted by bytes; none is an empty table.
 ---
---- `*` any text, `?` a character, `[a-z]` one of these, `[!a-z]` none of these, `{a,b}` alternatives, `**` as a whole part
---- any number of folders, `\x` x itself. With a slash at the end only folders match. `**` does not follow links.
+--- `*` any text, `?` a character, `[a-z]` one of these, `[!a-z]` none of these, `{a,b}` alternatives, `**` as a whole
+--- part any number of folders, `\x` x itself. With a slash at the end only folders match. `**` does not follow links.
 ---
 --- Raises for a pattern of more than 4095 bytes or 1000 alternatives.
 ---
