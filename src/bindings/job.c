@@ -106,7 +106,8 @@ static int finish(lua_State *L, int status, lua_KContext index)
 static int start_failed(lua_State *L, int failed)
 {
     const char *why = failed == TIDE_ENOMEM ? "not enough memory" : strerror(errno);
-    return luaL_error(L, "cannot start the thread for input and output: %s", why);
+    return luaL_error(L, "cannot start the threads for input and output: %s; a limit on processes, memory or open files? (ulimit)",
+                      why);
 }
 
 int tide_bind_job_run(lua_State *L)
@@ -116,7 +117,7 @@ int tide_bind_job_run(lua_State *L)
     struct box *box = tide_job_argument(p->job);
     struct tide_operation *op = tide_job_operation(p->job);
     struct tide_task *task = tide_await_prepare(L);
-    int failed = tide_operation_start(op, tide_worker_of(L)->runtime);
+    int failed = tide_job_start(p->job, tide_worker_of(L)->runtime);
     if (failed)
         return start_failed(L, failed);
     p->started = true;

@@ -1,6 +1,7 @@
 #include "reactor/job.h"
 
 #include "base/alloc.h"
+#include "reactor/pool.h"
 #include "reactor/reactor.h"
 
 #include <uv.h>
@@ -60,6 +61,14 @@ struct tide_job *tide_job_new(void (*run)(struct tide_job *, void *), void (*des
     job->destroy = destroy_argument;
     job->argument = argument;
     return job;
+}
+
+int tide_job_start(struct tide_job *job, struct tide_runtime *runtime)
+{
+    int failed = tide_reactor_start(runtime); /* before the rehearsal, as its thread counts, too */
+    if (!failed)
+        failed = tide_pool_ready();
+    return failed ? failed : tide_operation_start(&job->operation, runtime);
 }
 
 void *tide_job_argument(struct tide_job *job)

@@ -12,6 +12,7 @@
 #include "reactor/operation.h"
 
 struct tide_job;
+struct tide_runtime;
 
 /* With one reference, the caller's. NULL: out of memory, the argument stays the caller's. */
 struct tide_job *tide_job_new(void (*run)(struct tide_job *job, void *argument), void (*destroy)(void *argument),
@@ -19,7 +20,11 @@ struct tide_job *tide_job_new(void (*run)(struct tide_job *job, void *argument),
 
 void *tide_job_argument(struct tide_job *job);
 
-/* The operation in it: start it, wait for it, drop it. */
+/* Hands it to the pool. 0; TIDE_ETHREAD with errno set where the pool's threads cannot be started, or what
+ * tide_operation_start says: then it is as if never begun. */
+int tide_job_start(struct tide_job *job, struct tide_runtime *runtime);
+
+/* The operation in it: wait for it, drop it. */
 struct tide_operation *tide_job_operation(struct tide_job *job);
 
 /* In run: nobody wants the result any more. */

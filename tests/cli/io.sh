@@ -55,7 +55,15 @@ what='tidemill with few open files'
 (ulimit -n 7; exec "$TIDEMILL" -e "$tm tm.fs.read('$0')") >"$out" 2>"$err" </dev/null
 code=$?
 code 1
-err 'cannot start the thread for input and output: Too many open files'
+err 'cannot start the threads for input and output: Too many open files'
+# libuv would abort; under a sanitizer an address space cannot be small
+if (ulimit -v 4000000 && "$TIDEMILL" --version) >/dev/null 2>&1; then
+    what='no room for the stacks of the pool'
+    (ulimit -s 2000000 && ulimit -v 4000000 && exec "$TIDEMILL" -e "$tm tm.fs.read('$0')") >"$out" 2>"$err" </dev/null
+    code=$?
+    code 1
+    err 'cannot start the threads for input and output: Resource temporarily unavailable; a limit on'
+fi
 
 # a size of the pool that the user has set stays
 UV_THREADPOOL_SIZE=2

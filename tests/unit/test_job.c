@@ -47,7 +47,7 @@ static void destroy(void *argument)
 
 static struct tide_operation *start(struct tide_job *job)
 {
-    if (!job || tide_operation_start(tide_job_operation(job), tide_runtime_get()) != 0)
+    if (!job || tide_job_start(job, tide_runtime_get()) != 0)
         abort();
     return tide_job_operation(job);
 }
