@@ -106,8 +106,8 @@ static int finish(lua_State *L, int status, lua_KContext index)
 static int start_failed(lua_State *L, int failed)
 {
     const char *why = failed == TIDE_ENOMEM ? "not enough memory" : strerror(errno);
-    return luaL_error(L, "cannot start the threads for input and output: %s; a limit on processes, memory or open files? (ulimit)",
-                      why);
+    return luaL_error(L, "cannot start the threads for input and output: %s; a limit on processes, memory or open files? "
+                         "(ulimit)", why);
 }
 
 int tide_bind_job_run(lua_State *L)
