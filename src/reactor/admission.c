@@ -46,10 +46,15 @@ static void free_unused(struct tide_origin *origin)
     tide_free(origin);
 }
 
+static bool could_run(struct tide_origin *origin)
+{
+    return !tide_list_empty(&origin->waiting) && origin->running < atomic_load(&max_per_origin);
+}
+
 /* Puts the origin at the end of the ring, or takes it out. */
 static void queue_up(struct tide_origin *origin)
 {
-    bool could = !tide_list_empty(&origin->waiting) && origin->running < atomic_load(&max_per_origin);
+    bool could = could_run(origin);
     if (could && !tide_list_linked(&origin->turn))
         tide_list_append(&ring, &origin->turn);
     else if (!could)
@@ -78,7 +83,8 @@ static void pump(void)
         if (!turn)
             break;
         struct tide_origin *origin = tide_container(turn, struct tide_origin, turn);
-        admit(tide_container(tide_list_pop(&origin->waiting), struct tide_place, link));
+        if (could_run(origin)) /* the limit may have been lowered meanwhile */
+            admit(tide_container(tide_list_pop(&origin->waiting), struct tide_place, link));
     }
     pumping = false;
 }
@@ -113,6 +119,20 @@ void tide_admission_leave(struct tide_place *place)
     }
     queue_up(origin);
     free_unused(origin);
+    pump();
+}
+
+void tide_admission_refresh(void)
+{
+    static uint32_t in_all, per_origin; /* as they were last time */
+    uint32_t now_in_all, now_per_origin;
+    tide_admission_limits(&now_in_all, &now_per_origin);
+    if (now_in_all == in_all && now_per_origin == per_origin)
+        return;
+    in_all = now_in_all;
+    per_origin = now_per_origin;
+    for (struct tide_map_entry *each = tide_map_next(&origins, NULL); each; each = tide_map_next(&origins, each))
+        queue_up(tide_container(each, struct tide_origin, entry));
     pump();
 }
 

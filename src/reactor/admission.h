@@ -37,7 +37,11 @@ int tide_admission_ask(struct tide_place *place, const char *origin);
 /* Gives it back, or leaves the queue; harmless without one. Others may be admitted in it. */
 void tide_admission_leave(struct tide_place *place);
 
-/* Any thread. The limits hold for what is admitted from then on. */
+/* Now and then: admits those for whom higher limits have made room. */
+void tide_admission_refresh(void);
+
+/* Any thread. The limits hold for what is admitted from then on: who runs is not stopped. Higher ones take effect at the next
+ * refresh. */
 void tide_admission_set_limits(uint32_t in_all, uint32_t per_origin);
 void tide_admission_limits(uint32_t *in_all, uint32_t *per_origin);
 

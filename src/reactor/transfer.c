@@ -401,6 +401,7 @@ static void sweep_cb(uv_timer_t *timer)
                                (double)t->request.stall_ns * 1e-9);
     }
     tide_resolver_sweep(now);
+    tide_admission_refresh();
 }
 
 static void turn(void)
