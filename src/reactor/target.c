@@ -6,6 +6,7 @@
 #include "reactor/curl.h"
 
 #include <arpa/inet.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,10 +15,21 @@
 #define CURLU_PUNYCODE 0 /* libcurl before 7.88: a name that is not ASCII fails at its look-up */
 #endif
 
+static bool is_ascii(const char *text)
+{
+    while (*text && (unsigned char)*text < 0x80)
+        text++;
+    return !*text;
+}
+
 static int fail(CURLUcode code, const char *url, char *problem, size_t room)
 {
-    if (code == CURLUE_OUT_OF_MEMORY)
+    if (code == CURLUE_OUT_OF_MEMORY && is_ascii(url))
         return TIDE_ENOMEM;
+    if (code == CURLUE_OUT_OF_MEMORY) { /* what libcurl 7.88 says of a name that it cannot make ASCII, too */
+        snprintf(problem, room, "bad URL '%.200s': its host is no international name", url);
+        return TIDE_EINVAL;
+    }
     snprintf(problem, room, "bad URL '%.200s': %s", url, tide_curl.curl_url_strerror(code));
     return TIDE_EINVAL;
 }
@@ -44,8 +56,9 @@ static bool is_literal(const char *host)
 static int complete(struct tide_target *target, const char *scheme)
 {
     struct tide_strbuf origin = {0};
-    for (char *at = target->host; *at; at++)
-        *at = *at >= 'A' && *at <= 'Z' ? (char)(*at - 'A' + 'a') : *at;
+    for (char *at = target->host; *at; at++) /* in whatever case it stands in the URL, it is one host */
+        if (*at >= 'A' && *at <= 'Z')
+            *at += 'a' - 'A';
     tide_strbuf_printf(&origin, "%s://%s:%s", scheme, target->host, target->port);
     target->origin = tide_strbuf_detach(&origin);
     target->tls = strcmp(scheme, "https") == 0;
@@ -84,11 +97,11 @@ static size_t host_size(const char *at)
     return strspn(at, "abcdefghijklmnopqrstuvwxyz0123456789.-");
 }
 
-/* Nothing but what RFC 3986 lets stand in a path and a query, and no segment that begins with a dot. */
+/* Nothing but what RFC 3986 lets stand in a path and a query, no segment that begins with a dot, no empty query. */
 static bool is_plain_rest(const char *at)
 {
     return at[strspn(at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~:/?@!$&'()*+,;=%")] == '\0' &&
-           !strstr(at, "/.") && (*at == '/' || *at == '\0');
+           !strstr(at, "/.") && (*at == '/' || *at == '\0') && (!*at || at[strlen(at) - 1] != '?');
 }
 
 static char *copy(const char *text, size_t size)
@@ -136,11 +149,8 @@ static int init_plain(struct tide_target *target, const char *url)
     return 1;
 }
 
-int tide_target_init(struct tide_target *target, const char *base, const char *url, char *problem, size_t room)
+static int init_by_libcurl(struct tide_target *target, const char *base, const char *url, char *problem, size_t room)
 {
-    int plain = base ? 0 : init_plain(target, url);
-    if (plain)
-        return plain < 0 ? plain : 0;
     CURLU *parts = tide_curl.curl_url();
     if (!parts)
         return TIDE_ENOMEM;
@@ -151,6 +161,24 @@ int tide_target_init(struct tide_target *target, const char *base, const char *u
     tide_curl.curl_url_cleanup(parts);
     if (failed)
         tide_target_fini(target);
+    return failed;
+}
+
+int tide_target_init(struct tide_target *target, const char *base, const char *url, char *problem, size_t room)
+{
+    int plain = base ? 0 : init_plain(target, url);
+    if (plain)
+        return plain < 0 ? plain : 0;
+    if (is_ascii(url))
+        return init_by_libcurl(target, base, url, problem, room);
+    /* libidn2 takes names to be in the encoding of the thread's locale, and the program's is "C" */
+    locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+    locale_t before = utf8 ? uselocale(utf8) : (locale_t)0;
+    int failed = init_by_libcurl(target, base, url, problem, room);
+    if (utf8) {
+        uselocale(before);
+        freelocale(utf8);
+    }
     return failed;
 }
 
