@@ -4,7 +4,9 @@
 #include "reactor/multi.h"
 #include "reactor/transfer_run.h"
 
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -29,10 +31,11 @@ static bool is_header(const char *line, const char *name)
     return strncasecmp(line, name, size) == 0 && (line[size] == ':' || line[size] == ';');
 }
 
-/* A redirect to elsewhere takes no secrets along, and one that became a GET has no body to describe. */
+/* A redirect to elsewhere takes no secrets along, nor the name that the other origin has; one that became a GET has no body
+ * to describe. */
 static bool is_sent(const struct tide_transfer *t, const char *line)
 {
-    if (!t->send_secrets && (is_header(line, "Authorization") || is_header(line, "Cookie")))
+    if (!t->send_secrets && (is_header(line, "Authorization") || is_header(line, "Cookie") || is_header(line, "Host")))
         return false;
     return t->send_body || t->response.redirects == 0 || strncasecmp(line, "Content-", 8) != 0;
 }
@@ -43,6 +46,17 @@ static void add_node(struct curl_slist *nodes, size_t *count, const char *line)
     if (*count)
         nodes[*count - 1].next = &nodes[*count];
     ++*count;
+}
+
+static bool is_method(const struct tide_transfer *t, const char *method)
+{
+    return strcmp(t->method, method) == 0;
+}
+
+/* Of size 0 where none was given and the method is one that has a body. */
+static bool has_body(const struct tide_transfer *t)
+{
+    return t->send_body || is_method(t, "POST") || is_method(t, "PUT") || is_method(t, "PATCH");
 }
 
 static int build_headers(struct tide_transfer *t)
@@ -60,9 +74,9 @@ static int build_headers(struct tide_transfer *t)
             has_encoding |= is_header(request->headers[i], "Accept-Encoding");
             add_node(t->header_nodes, &count, request->headers[i]);
         }
-    if (!has_encoding)
-        add_node(t->header_nodes, &count, "Accept-Encoding: gzip, deflate"); /* as a header: inflate.h undoes them, not libcurl */
-    if (t->send_body) {
+    if (!has_encoding) /* as a header: inflate.h undoes them, not libcurl */
+        add_node(t->header_nodes, &count, "Accept-Encoding: gzip, deflate");
+    if (has_body(t)) {
         add_node(t->header_nodes, &count, "Expect:"); /* no second of waiting for servers that do not know it */
         if (!has_type)
             add_node(t->header_nodes, &count, "Content-Type:");
@@ -77,15 +91,13 @@ static int build_headers(struct tide_transfer *t)
 static bool set_method(struct tide_transfer *t)
 {
     const struct tide_request *request = &t->request;
-    const char *method = t->method;
-    bool failed = false, empty_body = !t->send_body && (strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 ||
-                                                        strcmp(method, "PATCH") == 0);
-    if (strcmp(method, "HEAD") == 0) {
+    bool failed = false;
+    if (is_method(t, "HEAD")) {
         SET(t->easy, CURLOPT_NOBODY, 1L);
         return !failed;
     }
     SET(t->easy, CURLOPT_HTTPGET, 1L); /* what the last hop set is gone */
-    if (t->send_body || empty_body) {
+    if (has_body(t)) {
         curl_off_t size = t->send_body ? (curl_off_t)request->body_size : 0;
         SET(t->easy, CURLOPT_POST, 1L);
         SET(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, size);
@@ -98,7 +110,7 @@ static bool set_method(struct tide_transfer *t)
             SET(t->easy, CURLOPT_POSTFIELDS, size ? request->body : "");
         }
     }
-    SET(t->easy, CURLOPT_CUSTOMREQUEST, method);
+    SET(t->easy, CURLOPT_CUSTOMREQUEST, t->method);
     return !failed;
 }
 
@@ -171,14 +183,16 @@ static bool set_fixed(struct tide_transfer *t)
     SET(easy, CURLOPT_HTTP_VERSION, versions[request->http]);
     SET(easy, CURLOPT_USERAGENT, "tidemill/" TIDE_VERSION);
     SET(easy, CURLOPT_PROXY, request->proxy ? t->proxy.url : ""); /* "": the environment is not its business */
+    SET(easy, CURLOPT_NOPROXY, "");                               /* nor here: it would look up the name of the server */
+    if (request->proxy)
+        SET(easy, CURLOPT_PROXYPORT, strtol(t->proxy.port, NULL, 10)); /* else 1080 where the URL has none */
     if (request->sink == TIDE_SINK_FILE)
         SET(easy, CURLOPT_BUFFERSIZE, (long)WIDE_BUFFER);
-    if (request->cookies || request->max_redirects)
-        SET(easy, CURLOPT_COOKIEFILE, "");
+    SET(easy, CURLOPT_COOKIEFILE, ""); /* starts the engine */
     if (request->cookies && *request->cookies) {
         const char *line = request->cookies;
         for (size_t size; *line; line += size + (line[size] == '\n')) {
-            char one[4200]; /* libcurl refuses longer ones */
+            char one[8192]; /* libcurl takes no longer ones from servers */
             size = strcspn(line, "\n");
             snprintf(one, sizeof one, "%.*s", (int)size, line);
             SET(easy, CURLOPT_COOKIELIST, one);
@@ -190,10 +204,10 @@ static bool set_fixed(struct tide_transfer *t)
 static bool set_hop(struct tide_transfer *t)
 {
     bool failed = false;
-    long left = (long)(t->request.connect_ns / 1000000 - (int64_t)(t->dns_s * 1e3));
+    int64_t left = t->request.connect_ns / 1000000 - (int64_t)(t->dns_s * 1e3);
     SET(t->easy, CURLOPT_URL, t->target.url);
     SET(t->easy, CURLOPT_HTTPHEADER, t->header_nodes);
-    SET(t->easy, CURLOPT_CONNECTTIMEOUT_MS, left > 0 ? left : 1L);
+    SET(t->easy, CURLOPT_CONNECTTIMEOUT_MS, left < 1 ? 1L : left < INT_MAX ? (long)left : (long)INT_MAX);
     t->resolve_node = (struct curl_slist){.data = t->addresses};
     SET(t->easy, CURLOPT_RESOLVE, t->addresses ? &t->resolve_node : NULL);
     return !failed;
@@ -250,7 +264,7 @@ static void take_timings(struct tide_transfer *t)
 static void take_cookies(struct tide_transfer *t)
 {
     struct curl_slist *cookies = NULL;
-    if (!t->request.cookies || tide_curl.curl_easy_getinfo(t->easy, CURLINFO_COOKIELIST, &cookies) != CURLE_OK)
+    if (tide_curl.curl_easy_getinfo(t->easy, CURLINFO_COOKIELIST, &cookies) != CURLE_OK)
         return;
     for (struct curl_slist *each = cookies; each; each = each->next)
         tide_strbuf_printf(&t->response.cookies, "%s\n", each->data);

@@ -15,7 +15,7 @@ bool tide_redirect_wanted(struct tide_transfer *t)
 {
     char location[MAX_LOCATION];
     return t->request.max_redirects > 0 && is_redirect(t->response.status) &&
-           tide_body_header(t, "Location", location, sizeof location);
+           tide_body_header(t, "Location", location, sizeof location) && *location;
 }
 
 /* 303 asks for a GET; so do 301 and 302 after a POST, as all clients have understood them. */
