@@ -1,8 +1,8 @@
 /* curl.h - libcurl, loaded at first use.
  *
  * Used by   this folder alone.
- * Threads   once tide_curl_ready (curl_load.h) has returned 0, `tide_curl` is fixed. The multi handle and its easy handles belong to the reactor;
- *           curl_url_* may be used anywhere.
+ * Threads   once tide_curl_ready (curl_load.h) has returned 0, `tide_curl` is fixed. The multi handle and its easy handles
+ *           belong to the reactor; curl_url_* may be used anywhere.
  */
 #ifndef TIDE_REACTOR_CURL_H
 #define TIDE_REACTOR_CURL_H

@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
 #include <uv.h>
@@ -31,6 +32,7 @@ static struct {
     /* any thread */
     struct tide_mailbox mail;
     _Atomic uint32_t asleep;      /* the reactor polls, or is about to: who posts must wake it */
+    _Atomic uint32_t late;        /* threads inside of tide_reactor_post_late */
     _Atomic bool stopping;
     _Atomic bool stopped;         /* the thread touches nothing any more */
     struct tide_park ended;       /* main waits here for the end */
@@ -77,7 +79,15 @@ void tide_reactor_post(struct tide_mail *mail)
 {
     tide_mailbox_push(&reactor.mail, mail);
     if (atomic_load(&reactor.asleep) && atomic_exchange(&reactor.asleep, 0))
-        uv_async_send(&reactor.wake); /* the handle lives as long as the thread; stop joins it before it goes */
+        uv_async_send(&reactor.wake); /* the handle lives until stop, when no task is left that could post */
+}
+
+/* seq_cst: who is not counted before the end looks at `late` sees `asleep` as the end has left it. */
+void tide_reactor_post_late(struct tide_mail *mail)
+{
+    atomic_fetch_add(&reactor.late, 1);
+    tide_reactor_post(mail);
+    atomic_fetch_sub(&reactor.late, 1);
 }
 
 static void take_mail(void)
@@ -152,6 +162,8 @@ static void *run(void *arg)
     uv_walk(&reactor.loop, close_cb, NULL);
     uv_run(&reactor.loop, UV_RUN_DEFAULT); /* closes, and waits for jobs that have begun */
     take_mail();
+    while (atomic_load(&reactor.late)) /* a few instructions */
+        sched_yield();
     uv_loop_close(&reactor.loop);
     atomic_store(&reactor.stopped, true);
     tide_park_wake(&reactor.ended);

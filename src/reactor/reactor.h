@@ -25,6 +25,9 @@ int tide_reactor_start(struct tide_runtime *runtime);
 /* Any thread, once it was started: mail->deliver(mail, NULL) runs on the reactor. Never fails; after the end it is dropped. */
 void tide_reactor_post(struct tide_mail *mail);
 
+/* The same for a thread that may outlive the reactor: a look-up's. */
+void tide_reactor_post_late(struct tide_mail *mail);
+
 /* Main: aborts what is under way and ends the thread. False: a job sits in the kernel, and a tenth of a second
  * was not enough; then the process has to end with the thread in it. */
 bool tide_reactor_stop(void);

@@ -96,7 +96,7 @@ static void *look_up(void *arg)
         snprintf(lookup->problem, sizeof lookup->problem, "%s", code == EAI_SYSTEM ? strerror(errno) : gai_strerror(code));
     else if (!lookup->addresses.size)
         snprintf(lookup->problem, sizeof lookup->problem, "it has no address");
-    tide_reactor_post(&lookup->mail);
+    tide_reactor_post_late(&lookup->mail);
     return NULL;
 }
 

@@ -1,8 +1,8 @@
 /* resolver.h - names to addresses, before libcurl sees them.
  *
- * libcurl waits for its own look-ups when a transfer is taken from it; so it never gets a name that is not resolved. One look-up
- * per name at a time, on detached threads of our own (at most 32), apart from the threads for files. Nobody waits for a
- * thread: who loses interest leaves the list, and at the end of the program a thread that hangs is left alone.
+ * libcurl waits for its own look-ups when a transfer is taken from it; so it never gets a name that is not resolved. One
+ * look-up per name at a time, on detached threads of our own (at most 32), apart from the threads for files. Nobody waits for
+ * a thread: who loses interest leaves the list, and at the end of the program a thread that hangs is left alone.
  *
  * Used by   transfer.c.
  * Threads   reactor; a look-up's thread runs getaddrinfo (POSIX) and posts its result.
