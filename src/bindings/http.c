@@ -226,8 +226,10 @@ static int finish(lua_State *L, int status, lua_KContext context)
     struct tide_operation *op = tide_transfer_operation(transfer);
     enum tide_wait_state how = tide_await_end(L);
     tide_operation_leave(op, &tide_task_of(L)->waiter);
-    if (how != TIDE_WAIT_WOKEN)
+    if (how != TIDE_WAIT_WOKEN) {
         tide_operation_drop(op);
+        let_go(L); /* what has come so far is not kept until the collector finds the box */
+    }
     tide_await_check(L, how);
     return how == TIDE_WAIT_WOKEN ? deliver(L, transfer) : timed_out(L);
 }
@@ -240,6 +242,7 @@ static int64_t deadline_of(lua_State *L, int index)
     return tide_deadline_after(left > 0 ? left : 0);
 }
 
+/* errno is that of tide_operation_start. */
 static int not_started(lua_State *L, int failed)
 {
     lua_pushfstring(L, "cannot start the I/O thread: %s; a limit on processes, memory or open files? (ulimit)",
@@ -271,7 +274,9 @@ static int transfer(lua_State *L)
     struct tide_operation *op = tide_transfer_operation(*box);
     int failed = tide_operation_start(op, task->worker->runtime);
     if (failed) {
+        int reason = errno;
         let_go(L);
+        errno = reason;
         return not_started(L, failed);
     }
     tide_wait_begin(task);
@@ -317,6 +322,13 @@ static int take(lua_State *L, struct tide_transfer *t)
     return 1;
 }
 
+/* Another task was quicker. */
+static int busy(lua_State *L)
+{
+    lua_pushliteral(L, "two tasks read one response");
+    return fail(L, "busy");
+}
+
 static int read_finish(lua_State *L, int status, lua_KContext context)
 {
     (void)status;
@@ -328,10 +340,8 @@ static int read_finish(lua_State *L, int status, lua_KContext context)
     int count = how == TIDE_WAIT_WOKEN ? take(L, t) : 0;
     if (count > 0)
         return count;
-    if (count < 0) { /* another task was quicker */
-        lua_pushliteral(L, "two tasks read one response");
-        return fail(L, "busy");
-    }
+    if (count < 0)
+        return busy(L);
     lua_pushliteral(L, "no piece of the body came within the time limit");
     return fail(L, "timeout");
 }
@@ -348,7 +358,7 @@ static int stream_read(lua_State *L)
     tide_wait_begin(task);
     if (tide_transfer_enqueue_body(t, &task->waiter, task) && tide_await_skip(task)) {
         count = take(L, t);
-        return count > 0 ? count : luaL_error(L, "two tasks read one response");
+        return count > 0 ? count : busy(L);
     }
     return tide_await(L, &(struct tide_await){.deadline = deadline, .what = "a piece of an HTTP response"}, 0, read_finish);
 }
@@ -397,7 +407,8 @@ static int counts(lua_State *L)
 
 void tide_open_http(lua_State *L)
 {
-    static const luaL_Reg methods[] = {{"read", stream_read}, {"close", stream_close}, {"timings", stream_timings}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {
+        {"read", stream_read}, {"close", stream_close}, {"timings", stream_timings}, {NULL, NULL}};
     static const luaL_Reg meta[] = {{"__close", stream_close}, {NULL, NULL}};
     static const luaL_Reg functions[] = {{"transfer", transfer}, {"limits", limits}, {"counts", counts}, {NULL, NULL}};
     luaL_newmetatable(L, box_name);

@@ -1,4 +1,5 @@
-/* What libcurl is told for one hop, and what it tells of it afterwards. Handles are kept: they have allocated what they need. */
+/* What libcurl is told for one hop, and what it tells of it afterwards. Handles are kept: they have allocated what they
+ * need. */
 #include "base/alloc.h"
 #include "base/error.h"
 #include "reactor/multi.h"
@@ -229,16 +230,25 @@ static bool take_handle(struct tide_transfer *t)
     return true;
 }
 
+/* One in which not everything is set must not serve the next transfer. */
+static int give_up_handle(struct tide_transfer *t)
+{
+    if (t->easy)
+        tide_curl.curl_easy_cleanup(t->easy);
+    t->easy = NULL;
+    return TIDE_ENOMEM;
+}
+
 int tide_easy_prepare(struct tide_transfer *t)
 {
     bool first = !t->easy, fresh = first && take_handle(t);
     if (!t->easy || (first && !set_own(t)) || (fresh && (!set_fixed(t) || !set_security(t))))
-        return TIDE_ENOMEM;
+        return give_up_handle(t);
     bool as_it_was = first && !fresh; /* a plain one after a plain one */
-    if (build_headers(t) || (!as_it_was && (!set_method(t) || !set_secrets(t))))
-        return TIDE_ENOMEM;
+    if (build_headers(t) || (!as_it_was && (!set_method(t) || !set_secrets(t))) || !set_hop(t))
+        return give_up_handle(t);
     t->body_sent = 0;
-    return set_hop(t) ? 0 : TIDE_ENOMEM;
+    return 0;
 }
 
 static double seconds(CURL *easy, CURLINFO what)
@@ -337,7 +347,7 @@ const char *tide_easy_failure(CURLcode code)
         return "url";
     case CURLE_PROXY:
         return "proxy";
-    default: /* bad status lines, headers, chunks, encodings, frames */
+    default: /* an answer that is no HTTP, bad status lines, headers, chunks, encodings, frames */
         return "protocol";
     }
 }

@@ -21,6 +21,7 @@ static uv_timer_t timer;
 static struct watch **watches; /* by descriptor */
 static size_t watch_room;
 static bool due;               /* libcurl wants to be called at once */
+static struct tide_list unwatched = {&unwatched, &unwatched}; /* transfers whose socket could not be watched */
 
 /* ---- transfers that ended ---- */
 
@@ -64,14 +65,6 @@ static int timer_cb(CURLM *handle, long ms, void *arg)
     else
         uv_timer_stop(&timer);
     return 0;
-}
-
-void tide_multi_turn(void)
-{
-    while (due) {
-        due = false;
-        act(CURL_SOCKET_TIMEOUT, 0);
-    }
 }
 
 /* ---- sockets ---- */
@@ -133,10 +126,27 @@ static struct watch *new_watch(curl_socket_t fd)
     return watch;
 }
 
+/* Nothing may be removed inside of a callback. */
+static void fail_later(CURL *easy)
+{
+    struct tide_transfer *transfer = NULL;
+    tide_curl.curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer);
+    if (transfer && !tide_list_linked(&transfer->unwatched))
+        tide_list_append(&unwatched, &transfer->unwatched);
+}
+
+static void fail_unwatched(void)
+{
+    struct tide_list *link;
+    while ((link = tide_list_pop(&unwatched))) {
+        struct tide_transfer *transfer = tide_container(link, struct tide_transfer, unwatched);
+        tide_transfer_fail(transfer, "memory", "%s: not enough memory to watch its socket", transfer->target.url);
+    }
+}
+
 static int socket_cb(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg)
 {
     struct watch *watch = find(fd);
-    (void)easy;
     (void)arg;
     (void)socket_arg;
     if (what == CURL_POLL_REMOVE) {
@@ -148,12 +158,13 @@ static int socket_cb(CURL *easy, curl_socket_t fd, int what, void *arg, void *so
     }
     if (!watch)
         watch = new_watch(fd);
-    if (!watch)
-        return -1; /* libcurl fails all its transfers */
     int events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
+    if (!watch || (events != watch->events && uv_poll_start(&watch->poll, events, poll_cb) != 0)) {
+        fail_later(easy); /* -1 instead would be the end of all transfers, but only when they are next looked at */
+        return 0;
+    }
     watch->idle = false;
-    if (events != watch->events && uv_poll_start(&watch->poll, events, poll_cb) == 0)
-        watch->events = events;
+    watch->events = events;
     return 0;
 }
 
@@ -171,6 +182,17 @@ int tide_multi_close_socket_cb(void *arg, curl_socket_t fd)
         uv_close((uv_handle_t *)&watch->poll, closed_cb); /* stops it before the descriptor goes */
     }
     return close(fd);
+}
+
+void tide_multi_turn(void)
+{
+    do {
+        fail_unwatched();
+        if (due) {
+            due = false;
+            act(CURL_SOCKET_TIMEOUT, 0);
+        }
+    } while (due || !tide_list_empty(&unwatched));
 }
 
 /* ---- life ---- */
@@ -208,11 +230,16 @@ int tide_multi_add(struct tide_transfer *transfer)
 void tide_multi_remove(struct tide_transfer *transfer)
 {
     tide_curl.curl_multi_remove_handle(multi, transfer->easy);
+    tide_list_remove(&transfer->unwatched);
 }
 
 void tide_multi_resume(struct tide_transfer *transfer)
 {
-    tide_curl.curl_easy_pause(transfer->easy, CURLPAUSE_CONT);
+    CURLcode code = tide_curl.curl_easy_pause(transfer->easy, CURLPAUSE_CONT);
+    if (code != CURLE_OK) { /* a callback refused what libcurl had kept: it only tells, and would wait for more */
+        tide_multi_remove(transfer);
+        tide_transfer_ran(transfer, code);
+    }
     end_transfers();
 }
 

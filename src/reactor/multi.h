@@ -24,7 +24,7 @@ int tide_multi_add(struct tide_transfer *transfer);
 /* Takes it out; a response that is not complete costs the connection. */
 void tide_multi_remove(struct tide_transfer *transfer);
 
-/* Lets a paused transfer go on. Callbacks may run in it. */
+/* Lets a paused transfer go on. Callbacks may run in it, and it may end. */
 void tide_multi_resume(struct tide_transfer *transfer);
 
 /* Once a turn: what libcurl wants to do at once. */

@@ -89,8 +89,8 @@ static int take_apart(struct tide_target *target, CURLU *parts, const char *url,
 }
 
 /* ---- the plain case, without libcurl ----
- * http or https, a name or an IPv4 address in lower case, a path in which nothing has to be encoded or resolved. Nearly all URLs
- * are such, and taking them apart by hand costs a fiftieth (300 instead of 18,000 instructions). */
+ * http or https, a name or an IPv4 address in lower case, a path in which nothing has to be encoded or resolved. Nearly all
+ * URLs are such, and taking them apart by hand costs a fiftieth (300 instead of 18,000 instructions). */
 
 static size_t host_size(const char *at)
 {

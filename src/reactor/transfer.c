@@ -16,7 +16,7 @@ enum { SWEEP_MS = 200 };
 /* reactor */
 static struct tide_list live = {&live, &live};
 static uv_timer_t sweeper;
-static bool sweeping;
+static bool has_sweeper, sweeping;
 
 /* ---- life, any thread ---- */
 
@@ -162,11 +162,10 @@ int tide_transfer_take(struct tide_transfer *t, struct tide_strbuf *out)
 {
     tide_mutex_lock(&t->operation.lock);
     int result = t->ready.size ? 1 : t->operation.done ? -1 : 0;
-    bool resume = t->paused;
+    bool resume = t->paused; /* the reactor takes that back, together with the clock of the stall */
     if (result > 0) {
         *out = t->ready;
         t->ready = (struct tide_strbuf){0};
-        t->paused = false;
     }
     tide_mutex_unlock(&t->operation.lock);
     if (result > 0 && resume)
@@ -200,7 +199,6 @@ struct tide_stream *tide_stream_new(struct tide_transfer *transfer)
 static void finish(struct tide_transfer *t)
 {
     t->step = TIDE_STEP_DONE;
-    tide_easy_release(t);
     tide_list_remove(&t->live);
     if (tide_list_empty(&live) && sweeping) {
         uv_timer_stop(&sweeper);
@@ -216,8 +214,9 @@ static void end(struct tide_transfer *t)
         tide_multi_remove(t);
         t->step = TIDE_STEP_NEW;
     }
-    tide_admission_leave(&t->place);
+    tide_easy_release(t);
     tide_resolver_leave(&t->name);
+    tide_admission_leave(&t->place);
     if (t->file)
         tide_sink_close(t, !t->response.kind);
     else
@@ -385,20 +384,42 @@ static bool is_paused(struct tide_transfer *t)
     return paused;
 }
 
+static void set_paused(struct tide_transfer *t, bool paused)
+{
+    tide_mutex_lock(&t->operation.lock);
+    t->paused = paused;
+    tide_mutex_unlock(&t->operation.lock);
+}
+
+static bool is_over_limit(struct tide_transfer *t, int64_t now)
+{
+    if (t->step == TIDE_STEP_NAME)
+        return now - t->step_at > t->request.connect_ns;
+    return t->step == TIDE_STEP_RUNS && now - t->active_at > t->request.stall_ns && !is_paused(t);
+}
+
+static void end_over_limit(struct tide_transfer *t)
+{
+    if (t->step == TIDE_STEP_NAME)
+        tide_transfer_fail(t, "timeout", "%s: the look-up of '%s' took more than %.6g s", t->target.url,
+                           t->request.proxy ? t->proxy.host : t->target.host, (double)t->request.connect_ns * 1e-9);
+    else
+        tide_transfer_fail(t, "timeout", "%s: stalled, no byte came or went for %.6g s", t->target.url,
+                           (double)t->request.stall_ns * 1e-9);
+}
+
 static void sweep_cb(uv_timer_t *timer)
 {
     int64_t now = tide_reactor_now_ns();
-    struct tide_list *next;
+    struct tide_list *link = live.next;
     (void)timer;
-    for (struct tide_list *link = live.next; link != &live; link = next) {
+    while (link != &live) {
         struct tide_transfer *t = tide_container(link, struct tide_transfer, live);
-        next = link->next;
-        if (t->step == TIDE_STEP_NAME && now - t->step_at > t->request.connect_ns)
-            tide_transfer_fail(t, "timeout", "%s: the look-up of '%s' took more than %.6g s", t->target.url,
-                               t->request.proxy ? t->proxy.host : t->target.host, (double)t->request.connect_ns * 1e-9);
-        else if (t->step == TIDE_STEP_RUNS && now - t->active_at > t->request.stall_ns && !is_paused(t))
-            tide_transfer_fail(t, "timeout", "%s: stalled, no byte came or went for %.6g s", t->target.url,
-                               (double)t->request.stall_ns * 1e-9);
+        link = link->next;
+        if (!is_over_limit(t, now))
+            continue;
+        end_over_limit(t);
+        link = live.next; /* others may have been admitted in that, and ended: any of them */
     }
     tide_resolver_sweep(now);
     tide_admission_refresh();
@@ -411,8 +432,12 @@ static void turn(void)
 
 static void stop(void)
 {
-    while (!tide_list_empty(&live))
-        tide_transfer_fail(tide_container(live.next, struct tide_transfer, live), "cancelled", "the program ends");
+    for (struct tide_list *link = live.next; link != &live;) {
+        struct tide_transfer *t = tide_container(link, struct tide_transfer, live);
+        bool ending = t->response.kind; /* it only waits for the end of its file, which the loop still brings */
+        tide_transfer_fail(t, "cancelled", "the program ends");
+        link = ending ? link->next : live.next;
+    }
     tide_multi_stop();
     tide_easy_stop();
     tide_resolver_stop();
@@ -430,8 +455,10 @@ static void begin(struct tide_transfer *t)
         tide_transfer_fail(t, "memory", "not enough memory for libcurl");
         return;
     }
+    if (!has_sweeper)
+        uv_timer_init(tide_reactor_loop(), &sweeper); /* once: it stays in the loop's list while it does not run */
+    has_sweeper = true;
     if (!sweeping) {
-        uv_timer_init(tide_reactor_loop(), &sweeper);
         uv_timer_start(&sweeper, sweep_cb, SWEEP_MS, SWEEP_MS);
         sweeping = true;
     }
@@ -446,6 +473,7 @@ static void act(struct tide_operation *op, uint32_t asks)
     if (asks & TIDE_ASK_DROP)
         tide_transfer_fail(t, "cancelled", "nobody waits for it any more");
     if (asks & TIDE_ASK_RESUME && t->step == TIDE_STEP_RUNS) {
+        set_paused(t, false);
         t->active_at = tide_reactor_now_ns();
         tide_multi_resume(t);
     }

@@ -52,6 +52,7 @@ struct tide_transfer {
     struct tide_sink_file *file;
     struct tide_inflate *inflate;    /* of the present hop's body, or NULL */
     char curl_says[CURL_ERROR_SIZE]; /* what went wrong, in detail */
+    struct tide_list unwatched;      /* multi.c: its socket could not be watched */
 
     /* protected by operation.lock until it is done */
     bool has_head;
@@ -108,7 +109,8 @@ int tide_redirect_follow(struct tide_transfer *transfer);
 
 /* ---- sink.c: a body that goes to a file ---- */
 
-/* Opens the file unless it is open: also an empty body makes one. 0, or -1: out of memory; other failures turn up at the end. */
+/* Opens the file unless it is open: also an empty body makes one. 0, or -1: out of memory; other failures turn up at the
+ * end. */
 int tide_sink_open(struct tide_transfer *transfer);
 
 /* Takes a piece. 0; 1: not taken, libcurl has to pause; -1: it failed. */

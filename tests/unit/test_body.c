@@ -21,7 +21,8 @@ static int group_setup(void **state)
 static void begin(enum tide_sink sink)
 {
     char problem[320];
-    struct tide_request request = {.method = "GET", .url = "http://a.test/x", .max_body = 1000, .max_redirects = 10, .sink = sink};
+    struct tide_request request = {
+        .method = "GET", .url = "http://a.test/x", .max_body = 1000, .max_redirects = 10, .sink = sink};
     t = tide_transfer_new(&request, problem, sizeof problem);
     assert_non_null(t);
     t->easy = tide_curl.curl_easy_init();
