@@ -68,7 +68,11 @@ local function with_retries(spec, retry, started, timeout)
     res, err = attempt(spec, over and (last and over or math.min(over, core.monotonic() + share)))
     if last then break end
     local delay, problem = next_delay(res, err, retry, n)
-    if problem then return nil, problem end
+    if problem then
+      if res then res:close() end
+      problem.attempts = n
+      return nil, problem
+    end
     if not delay or over and core.monotonic() + delay >= over then break end
     if res and res.close then res:close() end
     core.sleep(delay)
@@ -115,6 +119,9 @@ end
 function M.download(url, path, options)
   if type(path) ~= "string" or path == "" or path:find("\0", 1, true) then
     error(("bad argument #2 to 'download' (path expected, got %s)"):format(path == "" and "''" or type(path)), 2)
+  end
+  if options ~= nil and type(options) ~= "table" then
+    error(("bad argument #3 to 'download' (table of options expected, got %s)"):format(type(options)), 2)
   end
   local with_path = { path = path }
   for key, value in pairs(options or {}) do with_path[key] = value end

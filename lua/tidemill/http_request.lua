@@ -171,12 +171,14 @@ local function set_cookies(spec, cookies, jar)
   local lines = { jar and jar.lines ~= "" and jar.lines:gsub("\n$", "") or nil }
   if cookies ~= nil then
     local host = spec.url:match("^%a[%w+.-]*://[^/?#]*"):gsub("^.*//", ""):gsub("^.*@", ""):gsub(":%d*$", ""):lower()
+    host = host:match("^%[(.*)%]$") or host
+    local secure = spec.url:find("^[hH][tT][tT][pP][sS]:") and "TRUE" or "FALSE" -- a redirect to http does not tell them
     for _, name in ipairs(sorted_keys("cookies", expect("cookies", cookies, "table"))) do
       local value = scalar("cookies", name, cookies[name])
       if (name .. value):find("[%c;]") or name:find("[=%s]") or name == "" then
         complain("option 'cookies': '%s' has characters that no cookie may have", name)
       end
-      lines[#lines + 1] = table.concat({ host, "FALSE", "/", "FALSE", "0", name, value }, "\t")
+      lines[#lines + 1] = table.concat({ host, "FALSE", "/", secure, "0", name, value }, "\t")
     end
   end
   if jar or cookies ~= nil then spec.cookies = table.concat(lines, "\n") end

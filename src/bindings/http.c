@@ -169,7 +169,8 @@ static int push_failure(lua_State *L, const struct tide_response *response)
 /* As six doubles in a string: few look at them, and then http_response.lua makes a table of them. */
 static void push_timings(lua_State *L, const struct tide_timings *timings)
 {
-    const double seconds[] = {timings->queue, timings->dns, timings->connect, timings->tls, timings->first_byte, timings->total};
+    const double seconds[] = {timings->queue, timings->dns,        timings->connect,
+                              timings->tls,   timings->first_byte, timings->total};
     lua_pushlstring(L, (const char *)seconds, sizeof seconds);
 }
 

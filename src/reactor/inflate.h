@@ -4,8 +4,8 @@
  *
  * Used by   body.c.
  * Threads   reactor. zlib is loaded at first use; libcurl needs it as well.
- * Model     RFC 1950 to 1952. Several gzip members may follow one another; "deflate" without zlib's header, as some servers send
- *           it, is understood.
+ * Model     RFC 1950 to 1952. Several gzip members may follow one another; "deflate" without zlib's header, as some servers
+ *           send it, is understood.
  */
 #ifndef TIDE_REACTOR_INFLATE_H
 #define TIDE_REACTOR_INFLATE_H

@@ -173,14 +173,21 @@ static void closed_cb(uv_handle_t *handle)
     tide_free(tide_container(handle, struct watch, poll));
 }
 
-int tide_multi_close_socket_cb(void *arg, curl_socket_t fd)
+static void forget(curl_socket_t fd)
 {
     struct watch *watch = find(fd);
+    if (!watch)
+        return;
+    watches[fd] = NULL;
+    uv_close((uv_handle_t *)&watch->poll, closed_cb);
+}
+
+/* Not asked for a socket that is given up before it is connected (7.88): its watch, which is stopped by then, stays for the
+ * next socket with that number. */
+int tide_multi_close_socket_cb(void *arg, curl_socket_t fd)
+{
     (void)arg;
-    if (watch) {
-        watches[fd] = NULL;
-        uv_close((uv_handle_t *)&watch->poll, closed_cb); /* stops it before the descriptor goes */
-    }
+    forget(fd); /* stops it before the descriptor goes */
     return close(fd);
 }
 
@@ -247,9 +254,11 @@ void tide_multi_stop(void)
 {
     if (!multi)
         return;
-    tide_curl.curl_multi_cleanup(multi); /* closes all connections, and so every watch */
+    tide_curl.curl_multi_cleanup(multi); /* closes all connections */
     multi = NULL;
     uv_timer_stop(&timer);
+    for (size_t fd = 0; fd < watch_room; fd++)
+        forget((curl_socket_t)fd);
     tide_free(watches);
     watches = NULL;
     watch_room = 0;

@@ -57,6 +57,10 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
     pthread_mutex_unlock(&lock);
     if (strcmp(node, "broken.test") == 0)
         return EAI_AGAIN;
+    if (strcmp(node, "fallback.test") == 0) {
+        *out = address(AF_INET6, address(AF_INET, NULL));
+        return 0;
+    }
     if (strncmp(node, "hang", 4) != 0 && strncmp(node, "many-", 5) != 0 && strcmp(node, "ok.test") != 0 &&
         strcmp(node, "two.test") != 0)
         return EAI_NONAME;

@@ -2,6 +2,7 @@
  *
  *     ok.test        127.0.0.1
  *     two.test       127.0.0.1 and ::1
+ *     fallback.test  the same in the other order
  *     many-N.test    127.0.0.1, for any N
  *     missing.test   does not exist
  *     broken.test    fails for now

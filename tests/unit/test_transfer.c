@@ -183,6 +183,22 @@ static void a_name_is_resolved_by_us(void **state)
     tide_transfer_unref(t);
 }
 
+/* The server listens on one of them only; the other refuses. */
+static void all_addresses_are_tried(void **state)
+{
+    static const char *const names[] = {"two.test", "fallback.test"};
+    for (int i = 0; i < 20; i++) {
+        char url[64];
+        struct tide_request request = fake_get(server, "/closed");
+        snprintf(url, sizeof url, "http://%s:%d/closed", names[i % 2], fake_server_port(server));
+        request.url = url;
+        request.connect_ns = TIDE_MS(3000);
+        struct tide_transfer *t = fake_fetch(&request);
+        body_is(t, "ok");
+        tide_transfer_unref(t);
+    }
+}
+
 static void a_method_without_a_body_has_no_form(void **state)
 {
     static const char *const methods[] = {"POST", "PUT", "PATCH", "DELETE", "OPTIONS", "BREW"};
@@ -664,6 +680,7 @@ int main(void)
         TEST(the_loop_keeps_its_handles),
         TEST(what_goes_wrong_has_a_kind),
         TEST(a_name_is_resolved_by_us),
+        TEST(all_addresses_are_tried),
         TEST(a_method_without_a_body_has_no_form),
         TEST(a_limit_may_be_for_ever),
         TEST(a_proxy_is_asked_whatever_the_environment_says),
