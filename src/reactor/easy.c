@@ -312,8 +312,18 @@ void tide_easy_take_results(struct tide_transfer *t)
     t->response.version = version == CURL_HTTP_VERSION_2_0 ? 20 : version == CURL_HTTP_VERSION_1_0 ? 10 : 11;
 }
 
-const char *tide_easy_failure(CURLcode code)
+/* A proxy was asked for a tunnel and said no: libcurl calls that an error in receiving. */
+static bool proxy_refused(struct tide_transfer *t)
 {
+    long status = 0;
+    return t->request.proxy && tide_curl.curl_easy_getinfo(t->easy, CURLINFO_HTTP_CONNECTCODE, &status) == CURLE_OK &&
+           status >= 300;
+}
+
+const char *tide_easy_failure(struct tide_transfer *t, CURLcode code)
+{
+    if (proxy_refused(t))
+        return "proxy";
     switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:

@@ -360,7 +360,7 @@ void tide_transfer_ran(struct tide_transfer *t, CURLcode code)
         fail_refused(t);
     } else {
         const char *why = t->curl_says[0] ? t->curl_says : tide_curl.curl_easy_strerror(code);
-        tide_transfer_fail(t, tide_easy_failure(code), "%s: %s", t->target.url, why);
+        tide_transfer_fail(t, tide_easy_failure(t, code), "%s: %s", t->target.url, why);
     }
 }
 

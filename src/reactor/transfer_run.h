@@ -82,7 +82,7 @@ void tide_easy_release(struct tide_transfer *transfer);
 void tide_easy_stop(void);
 
 /* The kind of failure that a code of libcurl stands for. */
-const char *tide_easy_failure(CURLcode code);
+const char *tide_easy_failure(struct tide_transfer *transfer, CURLcode code);
 
 /* ---- body.c: what libcurl hands over ---- */
 

@@ -34,6 +34,7 @@ static const struct fake_reply replies[] = {
     {"/lies", SIZE(9000000000) "x", 0, false},
     {"/nothing", "", 0, true},
     {"/garbage", "SSH-2.0-OpenSSH\r\n\r\n", 0, true},
+    {"nowhere.test:443", "HTTP/1.1 407 Who are you?\r\nContent-Length: 0\r\n\r\n", 0, false},
     {"http://nowhere.test/proxied", SIZE(7) "proxied", 0, false},
     {0},
 };
@@ -240,6 +241,10 @@ static void a_proxy_is_asked_whatever_the_environment_says(void **state)
     unsetenv("no_proxy");
     body_is(t, "proxied");
     assert_int_equal(fake_names_count(), before); /* the name is the proxy's to look up */
+    tide_transfer_unref(t);
+    request.url = "https://nowhere.test/";
+    t = fake_fetch(&request);
+    failed_with(t, "proxy");
     tide_transfer_unref(t);
     setenv("http_proxy", "http://127.0.0.1:1", 1); /* and none that was not asked for */
     get_ok("/ok");
