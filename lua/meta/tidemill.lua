@@ -14,6 +14,7 @@
 ---@field json tidemill.json reads and writes JSON
 ---@field fs tidemill.fs reads files and finds paths
 ---@field hash tidemill.hash hash sums
+---@field http tidemill.http requests over HTTP
 local tm = {}
 
 --- What errors of Tidemill's own are: of time limits, cancellations, memory, bad input. `tostring` gives the message.

@@ -48,18 +48,7 @@ local function parse_headers(head)
   return setmetatable(headers, Headers)
 end
 
----@class tidemill.http.Response
----@field status integer
----@field reason string what the server says beside it; "" with HTTP/2
----@field version string "1.0", "1.1" or "2"
----@field body? string decoded; nil for a stream or a file
----@field headers tidemill.http.Headers
----@field url string the last one, after redirects
----@field redirects integer how many were followed
----@field elapsed number seconds from the request to the end, or for a stream to its head
----@field timings? { queue: number, dns: number, connect: number, tls: number, first_byte: number, total: number } seconds
----@field cookies table<string, string> that the server and redirects on the way have set
----@field attempts? integer with retries: how many it took
+---@class tidemill.http.Response fields: lua/meta/http.lua
 local Response = { __name = "tidemill.http.response" }
 M.Response = Response
 

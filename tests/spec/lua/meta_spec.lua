@@ -43,6 +43,43 @@ describe("the stubs", function()
     end
   end)
 
+  it("name what there is in http", function()
+    local function members(t)
+      local names = {}
+      for name, value in pairs(t) do
+        if type(value) == "function" and not name:find("^__") then names[name] = true end
+      end
+      return names
+    end
+    -- The methods of a class whose __index is a function: they stand in a table that it sees.
+    local function seen_by(class, variable)
+      for i = 1, math.huge do
+        local name, value = debug.getupvalue(class.__index, i)
+        if name == variable then return members(value) end
+        assert(name, variable .. " is not there")
+      end
+    end
+    assert.same(members(tm.http), defined("http", "http"))
+    assert.same(members(tm.http.Session), defined("http", "session"))
+    assert.same(seen_by(tm.http.Response, "response_methods"), defined("http", "response"))
+    assert.same(seen_by(tm.http.Headers, "methods"), defined("http", "headers"))
+  end)
+
+  it("name each option of http", function()
+    local options = { url = true, method = true, path = true } -- of request, and what download sets
+    local inside = false
+    for line in io.lines("lua/meta/http.lua") do
+      local class, field = line:match("^%-%-%-@class ([%w_.]+)"), line:match("^%-%-%-@field ([%w_]+)%?")
+      if class or line == "" then inside = class == "tidemill.http.options" end
+      if inside and field then options[field] = true end
+    end
+    local ok, err = pcall(tm.http.get, "http://localhost/", { no_such_option = 1 })
+    assert.is_false(ok)
+    local known = {}
+    for name in err:match("%(known: (.*)%)"):gmatch("%S+") do known[name] = true end
+    assert.same(known, options)
+  end)
+
   it("name each method", function()
     local future = tm.submit(function() end)
     future:result()
@@ -56,7 +93,7 @@ describe("the stubs", function()
   end)
 
   it("are Lua", function()
-    for _, file in ipairs { "tidemill", "future", "executor", "event", "counter", "scope", "json", "fs", "hash" } do
+    for _, file in ipairs { "tidemill", "future", "executor", "event", "counter", "scope", "json", "fs", "hash", "http" } do
       assert(loadfile("lua/meta/" .. file .. ".lua"))
     end
   end)
