@@ -4,7 +4,7 @@
  * processes or memory). So as many are started before, to see, and ended again: about 0.1 ms, once. What another thread takes
  * of the limit in between is a risk that stays.
  *
- * Used by   job.c.
+ * Used by   job.c, sink.c.
  * Threads   any.
  */
 #ifndef TIDE_REACTOR_POOL_H

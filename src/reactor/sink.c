@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/strbuf.h"
 #include "reactor/multi.h"
+#include "reactor/pool.h"
 #include "reactor/reactor.h"
 #include "reactor/transfer_run.h"
 
@@ -49,7 +50,9 @@ static struct tide_sink_file *open_file(struct tide_transfer *t)
     file->filling = tide_malloc(BUFFER);
     file->writing = tide_malloc(BUFFER);
     file->fd = -1;
-    if (file->part && file->filling && file->writing) {
+    if (tide_pool_ready()) {
+        file->error = errno;
+    } else if (file->part && file->filling && file->writing) {
         file->fd = open(file->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
         file->error = file->fd < 0 ? errno : 0;
     } else {
