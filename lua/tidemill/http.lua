@@ -17,6 +17,8 @@ local RETRY_STATUS = { [429] = true, [502] = true, [503] = true, [504] = true }
 --- Kinds of failures that may not happen again. What is wrong with the request or the response itself will.
 local RETRY_KIND = { dns = true, connect = true, timeout = true, closed = true }
 
+local METHODS = { get = "GET", head = "HEAD", post = "POST", put = "PUT", patch = "PATCH", delete = "DELETE" }
+
 local IDEMPOTENT = { GET = true, HEAD = true, PUT = true, DELETE = true, OPTIONS = true, TRACE = true }
 
 --- One attempt: a response, or nil, err.
@@ -44,13 +46,14 @@ local function asked_delay(res)
   return seconds and seconds >= 0 and seconds or nil
 end
 
---- Whether an attempt is worth another one, and after how many seconds; nil, err where the server asks for too long a delay.
+--- Whether an attempt is worth another one, and after how many seconds; nil, err where the server asks for too long a
+--- delay.
 local function next_delay(res, err, retry, n)
   if res and not RETRY_STATUS[res.status] or err and not RETRY_KIND[err.kind] then return false end
   local asked = asked_delay(res)
   if asked and asked > retry.max_retry_after then
-    local message = ("%s asks for %g s of patience (Retry-After), more than max_retry_after = %g s"):format(res.url, asked,
-      retry.max_retry_after)
+    local message = ("%s asks for %g s of patience (Retry-After), more than max_retry_after = %g s")
+      :format(res.url, asked, retry.max_retry_after)
     return nil, setmetatable({ kind = "retry_after", message = message, retry_after = asked, status = res.status,
       url = res.url }, core.error_class)
   end
@@ -61,7 +64,8 @@ end
 local function with_retries(spec, retry, started, timeout)
   local over = timeout and started + timeout
   local share = timeout and timeout / 4 -- so that one attempt that hangs leaves time for others
-  local n, res, err = 0, nil, nil
+  local n = 0
+  local res, err
   while true do
     n = n + 1
     local last = n > retry.attempts
@@ -106,7 +110,7 @@ function M.request(options)
   return perform(options.method or "GET", options.url, options)
 end
 
-for name, method in pairs({ get = "GET", head = "HEAD", post = "POST", put = "PUT", patch = "PATCH", delete = "DELETE" }) do
+for name, method in pairs(METHODS) do
   M[name] = function(url, options) return perform(method, url, options) end
 end
 
@@ -138,7 +142,8 @@ function M.limits(options)
   local connections, per_host = core.http.limits()
   for key, value in pairs(options or {}) do
     if key ~= "connections" and key ~= "per_host" then
-      error(("bad argument #1 to 'limits' (unknown option '%s' (known: connections per_host))"):format(tostring(key)), 2)
+      error(("bad argument #1 to 'limits' (unknown option '%s' (known: connections per_host))")
+        :format(tostring(key)), 2)
     end
     if math.type(value) ~= "integer" or value < 1 or value > 100000 then
       error(("bad argument #1 to 'limits' (option '%s': an integer from 1 to 100000 expected, got %s)"):format(key,
@@ -163,8 +168,8 @@ Session.__index = Session
 Session.__name = "tidemill.http.session"
 M.Session = Session
 
---- A session: options for all its requests, and the cookies that servers set. It belongs to the task that made it; a task that
---- it is sent to gets a copy.
+--- A session: options for all its requests, and the cookies that servers set. It belongs to the task that made it; a
+--- task that it is sent to gets a copy.
 ---@param options? tidemill.http.options
 ---@return tidemill.http.Session
 function M.session(options)
@@ -188,7 +193,7 @@ function Session:request(method, url, options)
   return perform(method, url, joined, self.jar)
 end
 
-for name, method in pairs({ get = "GET", head = "HEAD", post = "POST", put = "PUT", patch = "PATCH", delete = "DELETE" }) do
+for name, method in pairs(METHODS) do
   Session[name] = function(self, url, options) return Session.request(self, method, url, options) end
 end
 

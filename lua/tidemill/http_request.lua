@@ -1,12 +1,13 @@
---- From the arguments of a call of tm.http to what the I/O thread is asked for. Everything that can be wrong with them is told
---- here, as an error at the caller of tm.http.
+--- From the arguments of a call of tm.http to what the I/O thread is asked for. Everything that can be wrong with them
+--- is told here, as an error at the caller of tm.http.
 
 local core = require("tidemill.core")
 
 local known = {
   url = true, method = true, query = true, headers = true, body = true, json = true, form = true, auth = true,
   cookies = true, redirects = true, verify = true, ca = true, decode = true, http_version = true, timeout = true,
-  connect_timeout = true, stall_timeout = true, max_body = true, retries = true, stream = true, proxy = true, path = true,
+  connect_timeout = true, stall_timeout = true, max_body = true, retries = true, stream = true, proxy = true,
+  path = true,
 }
 
 local CONNECT_S, STALL_S = 10, 30
@@ -33,7 +34,7 @@ end
 local function seconds(options, key, absent)
   local value = options[key]
   if value == nil then return absent end
-  if type(value) ~= "number" or not (value > 0) then
+  if type(value) ~= "number" or value <= 0 or value ~= value then
     complain("option '%s': a number of seconds > 0 expected, got %s", key, tostring(value))
   end
   return value
@@ -124,7 +125,9 @@ local function header_lines(headers)
   for _, name in ipairs(sorted_keys("headers", headers)) do
     local value = headers[name]
     has[name:lower()] = true
-    for _, each in ipairs(type(value) == "table" and value or { value }) do lines[#lines + 1] = header_line(name, each) end
+    for _, each in ipairs(type(value) == "table" and value or { value }) do
+      lines[#lines + 1] = header_line(name, each)
+    end
   end
   return lines, has
 end
@@ -153,7 +156,8 @@ local function set_auth(spec, auth, has)
   if auth == nil then return end
   expect("auth", auth, "table")
   if auth.bearer then
-    if not has.authorization then spec.headers[#spec.headers + 1] = header_line("Authorization", "Bearer " .. auth.bearer) end
+    local line = header_line("Authorization", "Bearer " .. auth.bearer)
+    if not has.authorization then spec.headers[#spec.headers + 1] = line end
     return
   end
   local user, password = auth.user or auth[1], auth.password or auth[2] or ""
@@ -172,7 +176,8 @@ local function set_cookies(spec, cookies, jar)
   if cookies ~= nil then
     local host = spec.url:match("^%a[%w+.-]*://[^/?#]*"):gsub("^.*//", ""):gsub("^.*@", ""):gsub(":%d*$", ""):lower()
     host = host:match("^%[(.*)%]$") or host
-    local secure = spec.url:find("^[hH][tT][tT][pP][sS]:") and "TRUE" or "FALSE" -- a redirect to http does not tell them
+    -- a redirect to http does not tell them
+    local secure = spec.url:find("^[hH][tT][tT][pP][sS]:") and "TRUE" or "FALSE"
     for _, name in ipairs(sorted_keys("cookies", expect("cookies", cookies, "table"))) do
       local value = scalar("cookies", name, cookies[name])
       if (name .. value):find("[%c;]") or name:find("[=%s]") or name == "" then
@@ -204,7 +209,9 @@ for _, name in ipairs({ "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy",
   uses_proxies = uses_proxies or os.getenv(name) ~= nil
 end
 
-local retry_keys = { attempts = true, backoff = true, factor = true, max_backoff = true, max_retry_after = true, unsafe = true }
+local retry_keys = {
+  attempts = true, backoff = true, factor = true, max_backoff = true, max_retry_after = true, unsafe = true,
+}
 
 local function read_retries(retries)
   if retries == nil or retries == 0 then return nil end
@@ -217,7 +224,7 @@ local function read_retries(retries)
     end
   end
   local factor = retries.factor or 2
-  if type(factor) ~= "number" or not (factor >= 1) then
+  if type(factor) ~= "number" or factor < 1 or factor ~= factor then
     complain("option 'retries': factor: a number >= 1 expected, got %s", tostring(factor))
   end
   return {
@@ -242,8 +249,9 @@ end
 --- Most requests: no options at all.
 local function plain(method, url)
   return {
-    method = method, url = url, verify = true, decode = true, max_redirects = MAX_REDIRECTS, connect_timeout = CONNECT_S,
-    stall_timeout = STALL_S, max_body = MAX_BODY, proxy = uses_proxies and environment_proxy(url) or nil,
+    method = method, url = url, verify = true, decode = true, max_redirects = MAX_REDIRECTS,
+    connect_timeout = CONNECT_S, stall_timeout = STALL_S, max_body = MAX_BODY,
+    proxy = uses_proxies and environment_proxy(url) or nil,
     deadline = nil, -- has its place already when it is set
   }
 end
@@ -298,6 +306,8 @@ return function(method, url, options, jar)
   set_body(spec, options, has)
   set_auth(spec, options.auth, has)
   if spec.proxy == "" then spec.proxy = nil end
-  if (options.cookies ~= nil or jar) and spec.url:find("^%a[%w+.-]*://") then set_cookies(spec, options.cookies, jar) end
+  if (options.cookies ~= nil or jar) and spec.url:find("^%a[%w+.-]*://") then
+    set_cookies(spec, options.cookies, jar)
+  end
   return spec, read_retries(options.retries)
 end

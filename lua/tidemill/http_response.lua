@@ -124,7 +124,8 @@ local versions = { [10] = "1.0", [11] = "1.1", [20] = "2" }
 function M.new(spec, status, version, head, body, url, redirects, timings, cookies, elapsed)
   local stream = spec.stream and body or nil
   return setmetatable({
-    status = status, version = versions[version], url = url, redirects = redirects, elapsed = elapsed, _timings = timings,
+    status = status, version = versions[version], url = url, redirects = redirects, elapsed = elapsed,
+    _timings = timings,
     body = not stream and (not spec.path or status >= 300) and body or nil,
     path = spec.path, method = spec.method, _head = head, _cookies = cookies ~= "" and cookies or nil, _stream = stream,
   }, Response)
@@ -201,8 +202,8 @@ function response_methods:lines(max_line)
       parts[#parts + 1] = rest:sub(from)
       parts.size = parts.size + #parts[#parts]
       if parts.size > max_line then
-        error(setmetatable({ kind = "too_large", message = ("a line of %s has more than %d bytes"):format(self.url, max_line) },
-          core.error_class), 2)
+        local message = ("a line of %s has more than %d bytes"):format(self.url, max_line)
+        error(setmetatable({ kind = "too_large", message = message }, core.error_class), 2)
       end
       local piece, err = stream:read()
       if err then error(err, 2) end

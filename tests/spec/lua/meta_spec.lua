@@ -93,7 +93,8 @@ describe("the stubs", function()
   end)
 
   it("are Lua", function()
-    for _, file in ipairs { "tidemill", "future", "executor", "event", "counter", "scope", "json", "fs", "hash", "http" } do
+    local files = { "tidemill", "future", "executor", "event", "counter", "scope", "json", "fs", "hash", "http" }
+    for _, file in ipairs(files) do
       assert(loadfile("lua/meta/" .. file .. ".lua"))
     end
   end)
