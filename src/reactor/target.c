@@ -97,11 +97,11 @@ static size_t host_size(const char *at)
     return strspn(at, "abcdefghijklmnopqrstuvwxyz0123456789.-");
 }
 
-/* Nothing but what RFC 3986 lets stand in a path and a query, no segment that begins with a dot, no empty query. */
+/* Nothing but what RFC 3986 lets stand in a path and a query, and no segment that begins with a dot. */
 static bool is_plain_rest(const char *at)
 {
     return at[strspn(at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~:/?@!$&'()*+,;=%")] == '\0' &&
-           !strstr(at, "/.") && (*at == '/' || *at == '\0') && (!*at || at[strlen(at) - 1] != '?');
+           !strstr(at, "/.") && (*at == '/' || *at == '\0');
 }
 
 static char *copy(const char *text, size_t size)
@@ -149,6 +149,19 @@ static int init_plain(struct tide_target *target, const char *url)
     return 1;
 }
 
+/* libcurl drops an empty query, but for RFC 3986, section 6.2.3, a URL with it is another one. */
+static int keep_empty_query(struct tide_target *target, const char *url)
+{
+    size_t size = strcspn(url, "#");
+    if (!size || url[size - 1] != '?' || strchr(target->url, '?'))
+        return 0;
+    struct tide_strbuf with_query = {0};
+    tide_strbuf_printf(&with_query, "%s?", target->url);
+    tide_free(target->url);
+    target->url = tide_strbuf_detach(&with_query);
+    return target->url ? 0 : TIDE_ENOMEM;
+}
+
 static int init_by_libcurl(struct tide_target *target, const char *base, const char *url, char *problem, size_t room)
 {
     CURLU *parts = tide_curl.curl_url();
@@ -159,6 +172,8 @@ static int init_by_libcurl(struct tide_target *target, const char *base, const c
         code = tide_curl.curl_url_set(parts, CURLUPART_URL, url, CURLU_URLENCODE);
     int failed = code == CURLUE_OK ? take_apart(target, parts, url, problem, room) : fail(code, url, problem, room);
     tide_curl.curl_url_cleanup(parts);
+    if (!failed)
+        failed = keep_empty_query(target, url);
     if (failed)
         tide_target_fini(target);
     return failed;
