@@ -170,6 +170,15 @@ local function set_auth(spec, auth, has)
   spec.user, spec.password, spec.digest = user, password, auth.scheme == "digest"
 end
 
+--- Takes a name and a password out of a URL: they would stand in errors, in res.url and so in logs. `auth` comes first.
+local function split_secrets(url)
+  local scheme, secrets, rest = url:match("^(%a[%w+.-]*://)([^/?#]*)@([^/?#@]*.*)$")
+  if not scheme then return url end
+  local user, password = secrets:match("^([^:]*):?(.*)$")
+  local function plain_text(s) return (s:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end)) end
+  return scheme .. rest, { plain_text(user), plain_text(password) }
+end
+
 --- "host\tsubdomains\tpath\tsecure\texpires\tname\tvalue", as browsers of old kept them; for libcurl.
 local function set_cookies(spec, cookies, jar)
   local lines = { jar and jar.lines ~= "" and jar.lines:gsub("\n$", "") or nil }
@@ -262,7 +271,9 @@ return function(method, url, options, jar)
     complain("a URL (a string) expected, got %s", url == "" and "''" or type(url))
   end
   if url:find("\0", 1, true) or url:find("\n", 1, true) then complain("the URL has a line break or NUL in it") end
-  if options == nil and not jar then return plain(method, url) end
+  local auth
+  if url:find("@", 1, true) then url, auth = split_secrets(url) end
+  if options == nil and not jar and not auth then return plain(method, url) end
   options = options == nil and {} or options
   if type(options) ~= "table" then complain("a table of options expected, got %s", type(options)) end
   for key in pairs(options) do
@@ -304,7 +315,7 @@ return function(method, url, options, jar)
   spec.headers = {}
   if options.headers ~= nil then spec.headers, has = header_lines(expect("headers", options.headers, "table")) end
   set_body(spec, options, has)
-  set_auth(spec, options.auth, has)
+  set_auth(spec, options.auth == nil and auth or options.auth, has)
   if spec.proxy == "" then spec.proxy = nil end
   if (options.cookies ~= nil or jar) and spec.url:find("^%a[%w+.-]*://") then
     set_cookies(spec, options.cookies, jar)

@@ -104,6 +104,10 @@ describe("a request", function()
     assert.same({ "Basic dXNlcjpwYXNz" }, sent(echo("GET", { auth = { "user", "pass" } }), "Authorization"))
     assert.same({ "Bearer t0ken" }, sent(echo("GET", { auth = { bearer = "t0ken" } }), "Authorization"))
     local url = web.fault:gsub("//", "//u:p@") .. "/echo"
+    local res = assert(http.get(url))
+    assert.equal(web.fault .. "/echo", res.url)
+    local _, err = http.get("http://user:secret@127.0.0.1:1/")
+    assert.is_nil(tostring(err):find("secret", 1, true) or err.url:find("secret", 1, true))
     assert.same({ "Basic dTpw" }, sent(echo("GET", { url = url }), "Authorization"))
   end)
 
