@@ -36,6 +36,8 @@ static inline void tide_strbuf_clear(struct tide_strbuf *b)
 {
     b->size = 0;
     b->failed = false;
+    if (b->data)
+        b->data[0] = '\0';
 }
 
 void tide_strbuf_puts(struct tide_strbuf *b, const char *text);

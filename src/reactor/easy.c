@@ -12,7 +12,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-enum { IDLE_HANDLES = 1024, EXTRA_HEADERS = 4, WIDE_BUFFER = 512 * 1024, SMALL_BODY = 64 * 1024, NAMES_KEPT_S = 3600 };
+enum { IDLE_HANDLES = 1024, WIDE_BUFFER = 512 * 1024, SMALL_BODY = 64 * 1024, NAMES_KEPT_S = 3600 };
 
 #define SET(easy, option, value) (failed |= tide_curl.curl_easy_setopt((easy), (option), (value)) != CURLE_OK)
 
@@ -60,15 +60,11 @@ static bool has_body(const struct tide_transfer *t)
     return t->send_body || is_method(t, "POST") || is_method(t, "PUT") || is_method(t, "PATCH");
 }
 
-static int build_headers(struct tide_transfer *t)
+static void build_headers(struct tide_transfer *t)
 {
     const struct tide_request *request = &t->request;
     size_t count = 0;
     bool has_type = false, has_encoding = !request->decode;
-    tide_free(t->header_nodes);
-    t->header_nodes = tide_malloc((request->header_count + EXTRA_HEADERS) * sizeof *t->header_nodes);
-    if (!t->header_nodes)
-        return TIDE_ENOMEM;
     for (size_t i = 0; i < request->header_count; i++)
         if (is_sent(t, request->headers[i])) {
             has_type |= is_header(request->headers[i], "Content-Type");
@@ -82,11 +78,7 @@ static int build_headers(struct tide_transfer *t)
         if (!has_type)
             add_node(t->header_nodes, &count, "Content-Type:");
     }
-    if (!count) {
-        tide_free(t->header_nodes);
-        t->header_nodes = NULL;
-    }
-    return 0;
+    t->header_count = count;
 }
 
 static bool set_method(struct tide_transfer *t)
@@ -207,7 +199,7 @@ static bool set_hop(struct tide_transfer *t)
     bool failed = false;
     int64_t left = t->request.connect_ns / 1000000 - (int64_t)(t->dns_s * 1e3);
     SET(t->easy, CURLOPT_URL, t->target.url);
-    SET(t->easy, CURLOPT_HTTPHEADER, t->header_nodes);
+    SET(t->easy, CURLOPT_HTTPHEADER, t->header_count ? t->header_nodes : NULL);
     SET(t->easy, CURLOPT_CONNECTTIMEOUT_MS, left < 1 ? 1L : left < INT_MAX ? (long)left : (long)INT_MAX);
     t->resolve_node = (struct curl_slist){.data = t->addresses};
     SET(t->easy, CURLOPT_RESOLVE, t->addresses ? &t->resolve_node : NULL);
@@ -245,7 +237,8 @@ int tide_easy_prepare(struct tide_transfer *t)
     if (!t->easy || (first && !set_own(t)) || (fresh && (!set_fixed(t) || !set_security(t))))
         return give_up_handle(t);
     bool as_it_was = first && !fresh; /* a plain one after a plain one */
-    if (build_headers(t) || (!as_it_was && (!set_method(t) || !set_secrets(t))) || !set_hop(t))
+    build_headers(t);
+    if ((!as_it_was && (!set_method(t) || !set_secrets(t))) || !set_hop(t))
         return give_up_handle(t);
     t->body_sent = 0;
     return 0;

@@ -14,6 +14,7 @@
 #include "reactor/target.h"
 #include "reactor/transfer.h"
 
+enum { TIDE_EXTRA_HEADERS = 4 /* those that easy.c adds */ };
 enum { TIDE_STREAM_FULL = 256 * 1024, TIDE_MAX_HEAD = 256 * 1024 };
 
 enum tide_step { TIDE_STEP_NEW, TIDE_STEP_PLACE, TIDE_STEP_NAME, TIDE_STEP_RUNS, TIDE_STEP_DONE };
@@ -24,9 +25,12 @@ struct tide_sink_file;
 struct tide_transfer {
     struct tide_operation operation;
 
+    struct tide_transfer *next_spare; /* while it is one */
+
     /* fixed after new: pointers into `text` */
     struct tide_request request;
     char *text;
+    struct curl_slist *header_nodes; /* room for all headers, in `text` */
 
     /* reactor */
     enum tide_step step;
@@ -37,7 +41,7 @@ struct tide_transfer {
     struct tide_name_waiter name;
     char *addresses;                 /* an entry for CURLOPT_RESOLVE, or NULL */
     CURL *easy;
-    struct curl_slist *header_nodes; /* of the present hop; ours, in one block */
+    size_t header_count;             /* of the present hop, in header_nodes */
     struct curl_slist resolve_node;
     const char *method;              /* of the present hop: a redirect may change it */
     bool send_body, send_secrets;
@@ -68,6 +72,9 @@ void tide_transfer_ran(struct tide_transfer *transfer, CURLcode code);
 /* Ends it without a response. `kind` is static. */
 void tide_transfer_fail(struct tide_transfer *transfer, const char *kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Any thread: frees the transfers that wait for the next request. */
+void tide_transfer_free_spares(void);
 
 /* ---- easy.c: a handle of libcurl, told what this hop asks for ---- */
 

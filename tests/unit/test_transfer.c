@@ -564,6 +564,7 @@ static void a_download_may_be_dropped(void **state)
 
 static void allow(void *arg)
 {
+    tide_transfer_free_spares();
     tide_alloc_fail_after(*(long *)arg);
 }
 
@@ -629,6 +630,7 @@ static void without_memory_none_is_made(void **state)
     int failures = -1;
     for (long allowed = 0; !t; allowed++, failures++) {
         char problem[320] = "";
+        tide_transfer_free_spares();
         tide_alloc_fail_after(allowed);
         t = tide_transfer_new(&request, problem, sizeof problem);
         tide_alloc_fail_after(-1);
