@@ -70,7 +70,18 @@ signal TERM
 ended
 code 143
 
+# a closer that waits is interrupted when the grace is over; one that sits in C is not
+script stuck_close.lua <<'L'
+local x <close> = setmetatable({}, { __close = function() os.execute("sleep 20") end })
+io.stdout:write("ready\n")
+io.stdout:flush()
+require("tidemill").sleep(600)
+L
 begin --grace 200ms "$dir/slow_close.lua"
+signal TERM
+ended
+code 143
+begin --grace 200ms "$dir/stuck_close.lua"
 signal TERM
 ended
 code 143

@@ -18,6 +18,7 @@ describe("a name", function()
     assert.equal(200, assert(http.get(named("ok.test"))).status)
     assert.equal(200, assert(http.get(named("OK.test"))).status)
     assert.equal(200, assert(http.get(named("localhost"))).status)
+    assert.equal(200, assert(http.get(named("any.localhost"))).status)
   end)
 
   it("that is slow is looked up once for all", function()
