@@ -139,6 +139,9 @@ end
 ---@param options? { connections?: integer, per_host?: integer } 1 or more each
 ---@return { connections: integer, per_host: integer } limits what holds from now on
 function M.limits(options)
+  if options ~= nil and type(options) ~= "table" then
+    error(("bad argument #1 to 'limits' (table expected, got %s)"):format(type(options)), 2)
+  end
   local connections, per_host = core.http.limits()
   for key, value in pairs(options or {}) do
     if key ~= "connections" and key ~= "per_host" then
@@ -182,6 +185,7 @@ end
 ---@param url string
 ---@param options? tidemill.http.options
 function Session:request(method, url, options)
+  if options ~= nil and type(options) ~= "table" then return perform(method, url, options) end -- which complains
   local joined = {}
   for key, value in pairs(self.options) do joined[key] = value end
   for key, value in pairs(options or {}) do joined[key] = value end

@@ -164,6 +164,7 @@ local function set_auth(spec, auth, has)
   if type(user) ~= "string" or type(password) ~= "string" then
     complain("option 'auth': { user, password }, { user=, password=, scheme= } or { bearer= } expected")
   end
+  if (user .. password):find("\0", 1, true) then complain("option 'auth': a name or password with NUL in it") end
   if auth.scheme and auth.scheme ~= "basic" and auth.scheme ~= "digest" then
     complain("option 'auth': scheme 'basic' or 'digest' expected, got '%s'", tostring(auth.scheme))
   end

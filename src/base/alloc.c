@@ -47,3 +47,15 @@ char *tide_strdup(const char *text)
     char *copy = tide_malloc(size);
     return copy ? memcpy(copy, text, size) : NULL;
 }
+
+char *tide_concat(const char *a, size_t a_size, const char *b, size_t b_size, const char *c, size_t c_size)
+{
+    char *made = tide_malloc(a_size + b_size + c_size + 1);
+    if (!made)
+        return NULL;
+    memcpy(made, a, a_size);
+    memcpy(made + a_size, b, b_size);
+    memcpy(made + a_size + b_size, c, c_size);
+    made[a_size + b_size + c_size] = '\0';
+    return made;
+}

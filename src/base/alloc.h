@@ -15,6 +15,9 @@ void *tide_realloc(void *block, size_t size);
 void tide_free(void *block);
 char *tide_strdup(const char *text);
 
+/* The bytes of a, b and c behind one another, with a NUL behind them. NULL when out of memory. */
+char *tide_concat(const char *a, size_t a_size, const char *b, size_t b_size, const char *c, size_t c_size);
+
 /* ---- for tests ---- */
 
 /* The next `successes` allocations of the calling thread succeed, all after them fail; a negative number ends this. */

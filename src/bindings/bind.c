@@ -18,6 +18,16 @@ void tide_bind_class(lua_State *L, const struct tide_class *class, const luaL_Re
     tide_handle_class(L, class);
 }
 
+void tide_bind_hidden_class(lua_State *L, const char *name, lua_CFunction gc)
+{
+    luaL_newmetatable(L, name);
+    lua_pushcfunction(L, gc);
+    lua_setfield(L, -2, "__gc");
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+    lua_pop(L, 1);
+}
+
 int tide_bind_new(lua_State *L, struct tide_object *object)
 {
     if (!object)

@@ -17,6 +17,9 @@
 /* Registers the handles of a class: methods under __index, metamethods beside; each list may be NULL. In: -. Out: -. */
 void tide_bind_class(lua_State *L, const struct tide_class *class, const luaL_Reg *methods, const luaL_Reg *meta);
 
+/* Registers a class of userdata that no script sees, for luaL_setmetatable: `gc` lets go of what one of them holds. */
+void tide_bind_hidden_class(lua_State *L, const char *name, lua_CFunction gc);
+
 /* Pushes the handle of a fresh object and drops the maker's reference to it; NULL raises "not enough memory". Returns 1. */
 int tide_bind_new(lua_State *L, struct tide_object *object);
 

@@ -138,12 +138,7 @@ static int file(lua_State *L)
 void tide_open_hash(lua_State *L)
 {
     static const luaL_Reg functions[] = {{"sha256", sha256}, {"digest", digest_of}, {"file", file}, {NULL, NULL}};
-    luaL_newmetatable(L, class_name);
-    lua_pushcfunction(L, collect);
-    lua_setfield(L, -2, "__gc");
-    lua_pushboolean(L, 0);
-    lua_setfield(L, -2, "__metatable");
-    lua_pop(L, 1);
+    tide_bind_hidden_class(L, class_name, collect);
     luaL_newlib(L, functions);
     lua_setfield(L, -2, "hash");
 }

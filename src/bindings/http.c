@@ -412,10 +412,7 @@ void tide_open_http(lua_State *L)
         {"read", stream_read}, {"close", stream_close}, {"timings", stream_timings}, {NULL, NULL}};
     static const luaL_Reg meta[] = {{"__close", stream_close}, {NULL, NULL}};
     static const luaL_Reg functions[] = {{"transfer", transfer}, {"limits", limits}, {"counts", counts}, {NULL, NULL}};
-    luaL_newmetatable(L, box_name);
-    lua_pushcfunction(L, drop_box);
-    lua_setfield(L, -2, "__gc");
-    lua_pop(L, 1);
+    tide_bind_hidden_class(L, box_name, drop_box);
     lua_newtable(L); /* idle boxes */
     lua_rawsetp(L, LUA_REGISTRYINDEX, box_name);
     tide_bind_class(L, &tide_stream_class, methods, meta);

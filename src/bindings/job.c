@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/time.h"
 #include "bindings/await.h"
+#include "bindings/bind.h"
 #include "reactor/job.h"
 
 #include <errno.h>
@@ -59,12 +60,7 @@ static int collect(lua_State *L)
 
 void tide_bind_job_open(lua_State *L)
 {
-    luaL_newmetatable(L, class_name);
-    lua_pushcfunction(L, collect);
-    lua_setfield(L, -2, "__gc");
-    lua_pushboolean(L, 0);
-    lua_setfield(L, -2, "__metatable");
-    lua_pop(L, 1);
+    tide_bind_hidden_class(L, class_name, collect);
 }
 
 void *tide_bind_job(lua_State *L, const struct tide_job_kind *kind, size_t size)

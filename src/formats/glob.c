@@ -43,14 +43,7 @@ struct found {
 
 static char *join(const char *path, const char *name, const char *end)
 {
-    size_t a = strlen(path), b = strlen(name), c = strlen(end);
-    char *made = tide_malloc(a + b + c + 1);
-    if (made) {
-        memcpy(made, path, a);
-        memcpy(made + a, name, b);
-        memcpy(made + a + b, end, c + 1);
-    }
-    return made;
+    return tide_concat(path, strlen(path), name, strlen(name), end, strlen(end));
 }
 
 static int add_path(struct tide_glob *g, const char *path, const char *name, const char *end)

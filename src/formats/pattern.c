@@ -180,14 +180,7 @@ static const char *alternative_end(const char *p)
 
 static char *replace(const char *text, const char *open, const char *from, const char *to, const char *behind)
 {
-    size_t before = (size_t)(open - text), size = (size_t)(to - from), rest = strlen(behind);
-    char *made = tide_malloc(before + size + rest + 1);
-    if (made) {
-        memcpy(made, text, before);
-        memcpy(made + before, from, size);
-        memcpy(made + before + size, behind, rest + 1);
-    }
-    return made;
+    return tide_concat(text, (size_t)(open - text), from, (size_t)(to - from), behind, strlen(behind));
 }
 
 /* Puts every alternative of the group into `todo`. */

@@ -7,12 +7,24 @@
 
 /* any thread */
 static _Atomic uint32_t max_in_all = TIDE_TRANSFERS_IN_ALL, max_per_origin = TIDE_TRANSFERS_PER_ORIGIN;
+static _Atomic uint32_t ceiling = UINT32_MAX;
 static _Atomic uint32_t running, waiting; /* written by the reactor alone */
 
 /* reactor */
 static struct tide_map origins;
 static struct tide_list ring = {&ring, &ring}; /* origins where one more could run */
 static bool pumping;
+
+static uint32_t in_all_now(void)
+{
+    uint32_t wanted = atomic_load(&max_in_all), possible = atomic_load(&ceiling);
+    return wanted < possible ? wanted : possible;
+}
+
+void tide_admission_set_ceiling(uint32_t possible)
+{
+    atomic_store(&ceiling, possible);
+}
 
 static void count(_Atomic uint32_t *what, int by)
 {
@@ -78,7 +90,7 @@ static void pump(void)
     if (pumping)
         return;
     pumping = true;
-    while (atomic_load_explicit(&running, memory_order_relaxed) < atomic_load(&max_in_all)) {
+    while (atomic_load_explicit(&running, memory_order_relaxed) < in_all_now()) {
         struct tide_list *turn = tide_list_pop(&ring);
         if (!turn)
             break;
@@ -144,7 +156,7 @@ void tide_admission_set_limits(uint32_t in_all, uint32_t per_origin)
 
 void tide_admission_limits(uint32_t *in_all, uint32_t *per_origin)
 {
-    *in_all = atomic_load(&max_in_all);
+    *in_all = in_all_now();
     *per_origin = atomic_load(&max_per_origin);
 }
 

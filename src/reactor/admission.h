@@ -45,6 +45,9 @@ void tide_admission_refresh(void);
 void tide_admission_set_limits(uint32_t in_all, uint32_t per_origin);
 void tide_admission_limits(uint32_t *in_all, uint32_t *per_origin);
 
+/* Any thread: more than this never run, whatever the limit in all says: the system has no more descriptors. */
+void tide_admission_set_ceiling(uint32_t possible);
+
 /* Any thread: how many run, how many wait. */
 void tide_admission_counts(uint32_t *running, uint32_t *waiting);
 

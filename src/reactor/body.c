@@ -18,12 +18,9 @@ void tide_body_head_over(struct tide_transfer *t)
 {
     if (t->request.sink != TIDE_SINK_STREAM || t->has_head)
         return;
-    long version = 0;
-    char *url = t->target.url;
-    tide_curl.curl_easy_getinfo(t->easy, CURLINFO_HTTP_VERSION, &version);
-    t->response.version = version == CURL_HTTP_VERSION_2_0 ? 20 : version == CURL_HTTP_VERSION_1_0 ? 10 : 11;
+    tide_easy_take_version(t);
     tide_strbuf_clear(&t->response.url);
-    tide_strbuf_puts(&t->response.url, url);
+    tide_strbuf_puts(&t->response.url, t->target.url);
     tide_mutex_lock(&t->operation.lock);
     t->has_head = true;
     tide_operation_unlock_and_wake(&t->operation);

@@ -7,8 +7,6 @@
 #include <strings.h>
 #include <zlib.h>
 
-#undef inflateInit2 /* a macro around the function that checks the version */
-
 #define FUNCTIONS(X) X(inflateInit2_) X(inflate) X(inflateReset2) X(inflateEnd)
 
 enum { PIECE = 32 * 1024, ANY = 15 + 32, RAW = -15 }; /* ANY: zlib finds out whether it is gzip or zlib data */

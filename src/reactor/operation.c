@@ -89,10 +89,10 @@ void tide_operation_unlock_and_wake(struct tide_operation *op)
 void tide_operation_finish(struct tide_operation *op)
 {
     struct tide_runtime *runtime = tide_reactor_runtime();
+    atomic_fetch_sub(&under_way, 1); /* before anybody can know that it is done */
     tide_mutex_lock(&op->lock);
     op->done = true;
     tide_operation_unlock_and_wake(op);
-    atomic_fetch_sub(&under_way, 1);
     tide_object_unref(&op->object);
     tide_runtime_active_drop(runtime); /* last: who was woken is counted by now */
 }

@@ -106,12 +106,7 @@ static bool is_plain_rest(const char *at)
 
 static char *copy(const char *text, size_t size)
 {
-    char *copied = tide_malloc(size + 1);
-    if (copied) {
-        memcpy(copied, text, size);
-        copied[size] = '\0';
-    }
-    return copied;
+    return tide_concat(text, size, "", 0, "", 0);
 }
 
 /* 1: done. 0: not that plain. TIDE_ENOMEM. */

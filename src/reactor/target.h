@@ -25,9 +25,4 @@ struct tide_target {
 int tide_target_init(struct tide_target *target, const char *base, const char *url, char *problem, size_t room);
 void tide_target_fini(struct tide_target *target);
 
-static inline bool tide_target_is_set(const struct tide_target *target)
-{
-    return target->url != NULL;
-}
-
 #endif

@@ -9,6 +9,7 @@
 #include "reactor/transfer_run.h"
 
 #include <stdio.h>
+#include <sys/resource.h>
 #include <uv.h>
 
 enum { SWEEP_MS = 200 };
@@ -513,17 +514,30 @@ static void stop(void)
 
 static const struct tide_reactor_part part = {turn, stop};
 
+enum { RESERVED = 128 }; /* descriptors for everything else: the script's files, libraries, the runtime */
+
+/* Each connection is a descriptor. Where there are few, transfers wait for one instead of failing. */
+static void respect_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > UINT32_MAX)
+        return;
+    uint32_t all = (uint32_t)limit.rlim_cur, reserved = all > 2 * RESERVED ? RESERVED : all / 2;
+    tide_admission_set_ceiling(all > reserved ? all - reserved : 1);
+}
+
 static void begin(struct tide_transfer *t)
 {
-    t->began_at = tide_reactor_now_ns();
     tide_list_append(&live, &t->live);
     tide_reactor_add_part(&part);
     if (tide_multi_start()) {
         tide_transfer_fail(t, "memory", "not enough memory for libcurl");
         return;
     }
-    if (!has_sweeper)
+    if (!has_sweeper) { /* the first one of all */
         uv_timer_init(tide_reactor_loop(), &sweeper); /* once: it stays in the loop's list while it does not run */
+        respect_descriptors();
+    }
     has_sweeper = true;
     if (!sweeping) {
         uv_timer_start(&sweeper, sweep_cb, SWEEP_MS, SWEEP_MS);

@@ -46,7 +46,7 @@ struct tide_transfer {
     const char *method;              /* of the present hop: a redirect may change it */
     bool send_body, send_secrets;
     size_t body_sent;
-    int64_t began_at, active_at;     /* start; last byte either way */
+    int64_t active_at;               /* last byte either way */
     double queue_s, dns_s;           /* spent before libcurl had it, in this hop */
     int64_t step_at;
     bool head_over;                  /* the head of the final response of this hop is complete */
@@ -83,6 +83,9 @@ int tide_easy_prepare(struct tide_transfer *transfer);
 
 /* After a hop: timings, cookies and HTTP version into the response. */
 void tide_easy_take_results(struct tide_transfer *transfer);
+
+/* The HTTP version of the response that the handle is receiving, into it: 10, 11 or 20. */
+void tide_easy_take_version(struct tide_transfer *transfer);
 
 /* Gives the handle back, if it has one; the multi handle has it no more. */
 void tide_easy_release(struct tide_transfer *transfer);

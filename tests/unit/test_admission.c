@@ -270,6 +270,23 @@ static void a_higher_limit_lets_in_who_waits(void **state)
     leave_all(b, 2);
 }
 
+static void no_limit_is_above_the_ceiling(void **state)
+{
+    uint32_t in_all, per_origin;
+    tide_admission_set_limits(100, 90);
+    tide_admission_set_ceiling(70);
+    tide_admission_limits(&in_all, &per_origin);
+    assert_int_equal(in_all, 70);
+    assert_int_equal(per_origin, 90);
+    tide_admission_set_limits(60, 90);
+    tide_admission_limits(&in_all, &per_origin);
+    assert_int_equal(in_all, 60);
+    tide_admission_set_ceiling(UINT32_MAX);
+    tide_admission_set_limits(100, 90);
+    tide_admission_limits(&in_all, &per_origin);
+    assert_int_equal(in_all, 100);
+}
+
 static void limits_are_as_they_were_set(void **state)
 {
     uint32_t in_all, per_origin;
@@ -321,6 +338,7 @@ int main(void)
         TEST(a_lower_limit_throws_nobody_out),
         TEST(a_lower_limit_holds_for_who_waited_for_a_place_in_all),
         TEST(a_higher_limit_lets_in_who_waits),
+        TEST(no_limit_is_above_the_ceiling),
         TEST(limits_are_as_they_were_set),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,19 @@ static void blocks_of_size_zero_are_blocks(void **state)
     tide_free(NULL);
 }
 
+static void three_texts_become_one(void **state)
+{
+    char *text = tide_concat("ebb-", 4, "and", 3, "-flow", 5);
+    assert_string_equal(text, "ebb-and-flow");
+    tide_free(text);
+    text = tide_concat("", 0, "", 0, "", 0);
+    assert_string_equal(text, "");
+    tide_free(text);
+    tide_alloc_fail_after(0);
+    assert_null(tide_concat("a", 1, "b", 1, "c", 1));
+    tide_alloc_fail_after(-1);
+}
+
 static void calloc_clears_and_refuses_an_overflow(void **state)
 {
     static const char zeros[64];
@@ -83,6 +96,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_of_size_zero_are_blocks),
+        cmocka_unit_test(three_texts_become_one),
         cmocka_unit_test(calloc_clears_and_refuses_an_overflow),
         cmocka_unit_test(strdup_copies),
         cmocka_unit_test(fail_after_counts_successes_of_every_kind),

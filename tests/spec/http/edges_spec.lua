@@ -46,4 +46,23 @@ describe("at the edges of tm.http,", function()
     assert.equal("dns", (web.failure(http.get("http://b\u{fc}cher.invalid/"))))
     assert.equal("url", (web.failure(http.get("http://\xff\xfe/"))))
   end)
+
+  it("with few descriptors requests wait for one", function()
+    local script = ([[
+      local tm = require "tidemill"
+      tm.http.limits({ per_host = 1000 })
+      local futures = {}
+      for i = 1, 60 do
+        futures[i] = tm.submit(function() return assert(tm.http.get("%s/slow?seconds=0.02")).status end)
+      end
+      for _, status in ipairs(tm.gather(futures)) do assert(status == 200) end
+      os.exit(tm.http.limits().connections < 40 and 7 or 8)]]):format(web.fault)
+    local path = os.tmpname()
+    finally(function() os.remove(path) end)
+    local file <close> = assert(io.open(path, "w"))
+    file:write(script)
+    file:close()
+    local _, _, code = os.execute(("ulimit -n 40; '%s' %s"):format(os.getenv("TIDEMILL") or arg[-1], path))
+    assert.equal(7, code)
+  end)
 end)
