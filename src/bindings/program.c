@@ -14,6 +14,7 @@
 #include "sched/runtime.h"
 #include "sched/signals.h"
 #include "sync/future.h"
+#include "sync/holder.h"
 #include "transport/pack.h"
 #include "transport/transport.h"
 
@@ -386,6 +387,7 @@ static int set_up(const struct tide_program *p)
 static void tear_down(void)
 {
     tide_onsignal_fini();
+    tide_holders_empty();
     /* states first give back their handles; then nothing is left that a worker could touch */
     tide_runtime_fini(&program.runtime);
     tide_paths_fini();

@@ -73,7 +73,7 @@ static void admit(struct tide_executor *e, struct section *s)
 {
     struct tide_waiter *waiter;
     while (!tide_list_empty(&e->room) && has_room(e) && (waiter = tide_wait_claim_first(&e->room)) != NULL) {
-        accept_future(e, s, waiter->value);
+        accept_future(e, s, waiter->item.as.pointer);
         tide_fifo_push(&s->woken, &waiter->task->mail.link);
     }
 }
@@ -240,7 +240,7 @@ int tide_executor_enqueue(struct tide_executor *e, struct tide_waiter *waiter, s
         accept_future(e, &s, future);
     } else {
         tide_wait_on(&e->room, waiter, task);
-        waiter->value = future;
+        waiter->item.as.pointer = future;
         result = 0;
     }
     leave(e, &s);
@@ -291,7 +291,7 @@ static void close_locked(struct tide_executor *e, struct section *s, enum tide_e
     if (what > atomic_load(&e->withdrawn))
         atomic_store(&e->withdrawn, (uint8_t)what);
     while ((waiter = tide_wait_claim_first(&e->room)) != NULL) {
-        waiter->value = NULL;
+        waiter->item.as.pointer = NULL;
         tide_fifo_push(&s->woken, &waiter->task->mail.link);
     }
 }

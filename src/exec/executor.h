@@ -72,7 +72,7 @@ int tide_executor_enqueue(struct tide_executor *executor, struct tide_waiter *wa
 /* After a wake: true if the future was accepted, false if the executor was closed meanwhile. */
 static inline bool tide_executor_admitted(const struct tide_waiter *waiter)
 {
-    return waiter->value != NULL;
+    return waiter->item.as.pointer != NULL;
 }
 
 /* More of the work of a task that runs: accepted after a close too, without a bound, and before all that is pending.

@@ -10,6 +10,7 @@
 #define TIDE_SCHED_TASK_H
 
 #include "base/heap.h"
+#include "base/item.h"
 #include "base/list.h"
 #include "base/object.h"
 #include "sched/cancel.h"
@@ -27,7 +28,7 @@ struct tide_task;
 struct tide_waiter {
     struct tide_list link;    /* in the object's FIFO, under the object's lock */
     struct tide_task *task;
-    void *value;              /* what the waker took for it; owner of the wait reads it after the wake */
+    struct tide_item item;    /* what it offers, or what the waker took for it: the waker's from the claim to the post */
     uint32_t index;           /* which object of a wait on several */
 };
 
@@ -59,6 +60,7 @@ struct tide_task {
     struct lua_State *inner;        /* innermost coroutine at the last yield to the scheduler */
     struct lua_State *settles;      /* a coroutine whose slice was cut: the hook that did it comes off when it goes on */
     struct tide_waiter waiter;      /* for waits on one object */
+    struct tide_waiter *claimed;    /* the one by which the last wait was won; set by the waker */
     struct tide_timer timer;        /* the wait's deadline */
     struct tide_timer grace;        /* end of the grace of a delivered cancellation */
     struct tide_cancel root;        /* the cancellation scope of the whole task */
@@ -69,6 +71,7 @@ struct tide_task {
     uint8_t flags;
     _Atomic uint8_t attention;      /* some scope was cancelled: look (set by any thread) */
     struct tide_list live;          /* in worker->live */
+    struct tide_list held;          /* locks that it owns (sync/lock.h); owner */
     const char *waits_for;          /* of the present wait, for reports: "an event"; NULL: the edge says it */
     const void *kind;               /* bindings: what sort of call it runs, */
     void *work;                     /* and which */

@@ -76,7 +76,10 @@ enum tide_wait_state tide_wait_end(struct tide_task *task)
 bool tide_wait_claim(struct tide_waiter *waiter)
 {
     tide_list_remove(&waiter->link);
-    return decide_if_armed(waiter->task, TIDE_WAIT_WOKEN);
+    if (!decide_if_armed(waiter->task, TIDE_WAIT_WOKEN))
+        return false;
+    waiter->task->claimed = waiter; /* before the post, after which the owner reads it */
+    return true;
 }
 
 struct tide_waiter *tide_wait_claim_first(struct tide_list *waiters)
@@ -84,7 +87,7 @@ struct tide_waiter *tide_wait_claim_first(struct tide_list *waiters)
     struct tide_list *link;
     while ((link = tide_list_pop(waiters)) != NULL) {
         struct tide_waiter *waiter = tide_container(link, struct tide_waiter, link);
-        if (decide_if_armed(waiter->task, TIDE_WAIT_WOKEN))
+        if (tide_wait_claim(waiter))
             return waiter;
     }
     return NULL;

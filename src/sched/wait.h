@@ -49,7 +49,7 @@ void tide_wait_begin(struct tide_task *task);
 static inline void tide_wait_on(struct tide_list *waiters, struct tide_waiter *waiter, struct tide_task *task)
 {
     waiter->task = task;
-    waiter->value = NULL;
+    waiter->item = (struct tide_item){.kind = TIDE_ITEM_NONE};
     tide_list_append(waiters, &waiter->link);
 }
 

@@ -285,9 +285,9 @@ static void a_wait_on_two_objects_is_won_by_one(void **state)
 
 static void a_waiter_is_queued_without_a_value(void **state)
 {
-    task->waiter.value = &worker;
+    task->waiter.item.as.pointer = &worker;
     begin_and_queue(task);
-    assert_null(task->waiter.value);
+    assert_null(task->waiter.item.as.pointer);
     assert_ptr_equal(task->waiter.task, task);
     assert_true(tide_wait_expire(task));
     end(task);
