@@ -35,10 +35,10 @@ struct tide_text {
 struct tide_item {
     enum tide_item_kind kind;
     union {
+        void *pointer; /* first, so that a zeroed item has none */
         bool boolean;
         int64_t integer;
         double number;
-        void *pointer;
         struct tide_object *object;
         struct tide_text *text;
         struct tide_message *message;

@@ -91,7 +91,7 @@ static void give(struct slot *slot)
     struct tide_waiter *waiter = tide_wait_claim_first(&slot->waiters);
     struct tide_task *task = waiter ? waiter->task : NULL;
     if (waiter) {
-        waiter->value = slot;
+        waiter->item.as.pointer = slot;
         slot->given++;
     }
     tide_mutex_unlock(&slot->lock);
@@ -229,7 +229,7 @@ static enum tide_wait_state wait_it_out(struct waiter_thread *t)
 
 static void check(struct waiter_thread *t, enum kind kind, enum tide_wait_state how, struct tide_cancel *scope)
 {
-    bool item = t->task->waiter.value != NULL;
+    bool item = t->task->waiter.item.as.pointer != NULL;
     if (how == TIDE_WAIT_INTERRUPTED) {
         if (tide_cancel_due(t->task) != scope)
             fail("a wait was interrupted without a reason");
@@ -248,7 +248,7 @@ static void one_wait(struct waiter_thread *t, enum kind kind)
     struct tide_cancel scope;
     struct tide_task *task = t->task;
     struct tide_future *future = kind == FUTURE ? offer_future(&t->slot) : NULL;
-    task->waiter.value = NULL;
+    task->waiter.item.as.pointer = NULL;
     atomic_store(&t->posts, 0);
     tide_cancel_open(&scope, task, TIDE_NEVER);
     tide_mutex_lock(&t->slot.lock);
