@@ -7,6 +7,7 @@
 #include "bindings/program.h"
 #include "bindings/protect.h"
 #include "bindings/paths.h"
+#include "sync/dict_lock.h"
 #include "transport/captures.h"
 #include "transport/env.h"
 #include "transport/pack.h"
@@ -49,6 +50,8 @@ void tide_call_ended(struct tide_worker *worker, struct tide_task *task, int sta
     state->memory.failed = false;
     if (call->ended)
         call->ended(task, task->work, status);
+    if (!tide_list_empty(&task->keys)) /* a coroutine that it left behind inside an update */
+        tide_dict_lock_release_all(task);
     tide_task_free(task);
     if (status == LUA_OK && lua_gethook(co))
         tide_hooks_forget(state->L, co);

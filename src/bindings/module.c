@@ -17,6 +17,7 @@ int tide_open_core(lua_State *L)
     tide_open_time(L);
     tide_open_event(L);
     tide_open_counter(L);
+    tide_open_dict(L);
     tide_open_future(L);
     tide_open_executor(L);
     tide_open_map(L);

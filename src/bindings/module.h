@@ -10,6 +10,7 @@
 void tide_open_time(lua_State *L);
 void tide_open_event(lua_State *L);
 void tide_open_counter(lua_State *L);
+void tide_open_dict(lua_State *L);
 void tide_open_future(lua_State *L);
 void tide_open_watch(lua_State *L);
 void tide_open_executor(lua_State *L);

@@ -36,6 +36,7 @@ struct tide_task *tide_task_new(struct tide_worker *worker, struct lua_State *L)
     task->root.deadline = TIDE_NEVER;
     task->scope = &task->root;
     tide_list_init(&task->held);
+    tide_list_init(&task->keys);
     tide_list_append(&worker->live, &task->live);
     atomic_store_explicit(&worker->live_count, atomic_load_explicit(&worker->live_count, memory_order_relaxed) + 1,
                           memory_order_relaxed);
@@ -47,7 +48,7 @@ void tide_task_free(struct tide_task *task)
     struct tide_worker *worker = task->worker;
     assert(tide_on_worker(worker));
     assert(tide_wait_state(atomic_load(&task->wait)) == TIDE_WAIT_IDLE && !tide_list_linked(&task->waiter.link));
-    assert(tide_list_empty(&task->held));
+    assert(tide_list_empty(&task->held) && tide_list_empty(&task->keys));
     tide_cancel_close_all(task);
     tide_worker_timer_remove(worker, &task->timer);
     tide_worker_timer_remove(worker, &task->grace);

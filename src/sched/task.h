@@ -72,6 +72,7 @@ struct tide_task {
     _Atomic uint8_t attention;      /* some scope was cancelled: look (set by any thread) */
     struct tide_list live;          /* in worker->live */
     struct tide_list held;          /* locks that it owns (sync/lock.h); owner */
+    struct tide_list keys;          /* locks on keys of dictionaries that it has (sync/dict_lock.h); owner */
     const char *waits_for;          /* of the present wait, for reports: "an event"; NULL: the edge says it */
     const void *kind;               /* bindings: what sort of call it runs, */
     void *work;                     /* and which */
