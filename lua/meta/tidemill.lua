@@ -3,7 +3,7 @@
 --- Tidemill: functions run as tasks on every CPU, wait by the thousand, and read like blocking code.
 ---
 --- Times are seconds, as numbers. A time limit that is nil waits for ever, 0 only looks, and a negative number or NaN
---- is an error. What crosses from one task to another is copied; futures, executors, events, counters and scopes
+--- is an error. What crosses from one task to another is copied; futures, executors, events, counters, dicts and scopes
 --- arrive as the same objects.
 ---
 ---     local tm = require "tidemill"
@@ -135,6 +135,13 @@ function tm.event() end
 ---@param value? integer what it begins with; default 0
 ---@return tidemill.counter
 function tm.counter(value) end
+
+--- A dictionary that all tasks share; values are copied in and out.
+---
+---     local seen = tm.dict { ["/"] = true }
+---@param values? table what it begins with
+---@return tidemill.dict
+function tm.dict(values) end
 
 --- Waits. Other tasks run meanwhile; 0 lets them have their turn.
 ---

@@ -63,8 +63,8 @@ int tide_dict_exchange(struct tide_dict *dict, const struct tide_dict_key *key, 
 int tide_dict_setdefault(struct tide_dict *dict, const struct tide_dict_key *key, struct tide_item *value,
                          struct tide_item *present);
 
-/* Adds a number; absent counts as 0. `sum` is the new value. TIDE_EINVAL: `sum` is what stands and is no number, with a reference
- * for the caller. Else fails as tide_dict_exchange. */
+/* Adds a number; absent counts as 0. `sum` is the new value. TIDE_EINVAL: `sum` is what stands and is no number, with a
+ * reference for the caller. Else fails as tide_dict_exchange. */
 int tide_dict_add(struct tide_dict *dict, const struct tide_dict_key *key, const struct tide_item *number,
                   struct tide_item *sum);
 

@@ -63,8 +63,8 @@ static inline bool tide_dict_lock_held(const struct tide_dict_hold *hold)
 /* The value of the locked key, with a reference for the caller. */
 struct tide_item tide_dict_lock_value(const struct tide_dict_hold *hold);
 
-/* Stores the value (none removes the key) and releases; what was there comes back in `old`. TIDE_ENOMEM: nothing happened, and the
- * lock is still held. */
+/* Stores the value (none removes the key) and releases; what was there comes back in `old`. TIDE_ENOMEM: nothing happened,
+ * and the lock is still held. */
 int tide_dict_lock_store(struct tide_dict_hold *hold, struct tide_item *value, struct tide_item *old);
 
 /* Releases the lock; a hold that has none stays so. */

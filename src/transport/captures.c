@@ -174,7 +174,7 @@ int tide_captures_check(lua_State *L, int index, struct tide_code *code)
         return 0;
     }
     const char *instead = strcmp(c.what, "captured local") == 0 ? "return the value, or use tm.counter"
-                                                                : "return the values";
+                                                                : "return the values, or use tm.dict";
     lua_pushfstring(L, "%s: task changed %s '%s'; the caller will not see it (%s)",
         tide_origin_place(code->origin), c.what, c.name, instead);
     lua_replace(L, top + 1);

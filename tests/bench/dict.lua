@@ -4,7 +4,7 @@ package.path = arg[0]:gsub("[^/]*$", "") .. "?.lua;" .. package.path
 local bench = require "bench"
 local tm = require "tidemill"
 
-local n, tasks, count, kind = bench.arg(1, 1000000), bench.arg(2, 8), bench.arg(3, 10000), bench.arg(4, "string")
+local each, tasks, size, sort = bench.arg(1, 1000000), bench.arg(2, 8), bench.arg(3, 10000), bench.arg(4, "string")
 
 local function work(d, n, count, kind, seed, ready, go)
   local keys = {}
@@ -25,12 +25,12 @@ local function work(d, n, count, kind, seed, ready, go)
 end
 
 local d = tm.dict()
-for i = 1, count do d:set(kind == "string" and "key" .. i or i, 0) end
+for i = 1, size do d:set(sort == "string" and "key" .. i or i, 0) end
 local ready, go, futures = tm.counter(), tm.event(), {}
 local pool <close> = tm.executor { max_workers = tasks }
-for i = 1, tasks do futures[i] = pool:submit(work, d, n, count, kind, i, ready, go) end
+for i = 1, tasks do futures[i] = pool:submit(work, d, each, size, sort, i, ready, go) end
 while ready:get() < tasks do tm.sleep(0.001) end
 local start = bench.now()
 go:set()
 tm.gather(futures)
-bench.report("dict", n * tasks, bench.now() - start, { kind = kind })
+bench.report("dict", each * tasks, bench.now() - start, { kind = sort })

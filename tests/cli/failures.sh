@@ -137,7 +137,7 @@ for _ = 1, 3 do tm.submit(function() n = n + 1 end):result() end
 L
 run "$dir/captures.lua"
 code 0
-err "captures.lua:3: task changed captured table 'results'; the caller will not see it"
+err "captures.lua:3: task changed captured table 'results'; the caller will not see it (return the values, or use tm.dict)"
 err "captures.lua:5: task changed captured local 'n'; the caller will not see it"
 [ "$(count "$err" .)" = 2 ] || complain 'two warnings, no more'
 run --quiet "$dir/captures.lua"

@@ -269,7 +269,7 @@ static void changed_captures_are_told_once(void **state)
            "local function note(f, ...) return changed(f, ...) end\n"
            "local f = function(i) results[i] = i end\n"
            "assert(note(f, 1) == \"script.lua:3: task changed captured table 'results'; the caller will not see it \"\n"
-           "  .. '(return the values)')\n"
+           "  .. '(return the values, or use tm.dict)')\n"
            "for i = 1, 200 do assert(note(f, 1) == nil) end\n"
            "assert(note(function() count = count + 1 end):find(\"script.lua:7: task changed captured local 'count'\", 1,\n"
            "  true))\n"

@@ -89,11 +89,13 @@ describe("the stubs", function()
     assert.same(methods((pool:map(print, {}))), defined("executor", "map"))
     assert.same(methods(tm.event()), defined("event", "event"))
     assert.same(methods(tm.counter()), defined("counter", "counter"))
+    assert.same(methods(tm.dict()), defined("dict", "dict"))
     tm.scope(function(s) assert.same(methods(s), defined("scope", "scope")) end)
   end)
 
   it("are Lua", function()
-    local files = { "tidemill", "future", "executor", "event", "counter", "scope", "json", "fs", "hash", "http" }
+    local files = { "tidemill", "future", "executor", "event", "counter", "dict", "scope", "json", "fs", "hash",
+      "http" }
     for _, file in ipairs(files) do
       assert(loadfile("lua/meta/" .. file .. ".lua"))
     end
