@@ -48,10 +48,10 @@ void tide_call_ended(struct tide_worker *worker, struct tide_task *task, int sta
     if (status == LUA_ERRMEM || state->memory.failed)
         state->wants_collection = true;
     state->memory.failed = false;
-    if (call->ended)
-        call->ended(task, task->work, status);
     if (!tide_list_empty(&task->keys)) /* a coroutine that it left behind inside an update */
         tide_dict_lock_release_all(task);
+    if (call->ended)
+        call->ended(task, task->work, status);
     tide_task_free(task);
     if (status == LUA_OK && lua_gethook(co))
         tide_hooks_forget(state->L, co);

@@ -8,9 +8,13 @@
 
 _Static_assert(sizeof(struct tide_dict_shard) == 64, "a shard is a cache line");
 
-static void destroy(struct tide_object *object)
+/* A dictionary may hold the last reference to another, and that one to a third: they are destroyed one after the other, not
+ * one inside the other. */
+static _Thread_local struct tide_dict *dying;
+static _Thread_local bool destroying;
+
+static void destroy_one(struct tide_dict *dict)
 {
-    struct tide_dict *dict = tide_container(object, struct tide_dict, holder.object);
     for (int i = 0; i < TIDE_DICT_SHARDS; i++) {
         assert(dict->shards[i].locks.count == 0); /* a lock keeps its dictionary */
         tide_dict_table_drop(&dict->shards[i].values);
@@ -18,6 +22,21 @@ static void destroy(struct tide_object *object)
     }
     tide_holder_fini(&dict->holder);
     tide_free(dict);
+}
+
+static void destroy(struct tide_object *object)
+{
+    struct tide_dict *dict = tide_container(object, struct tide_dict, holder.object);
+    dict->next = dying;
+    dying = dict;
+    if (destroying)
+        return;
+    destroying = true;
+    while ((dict = dying) != NULL) {
+        dying = dict->next;
+        destroy_one(dict);
+    }
+    destroying = false;
 }
 
 const struct tide_class tide_dict_class = {"tidemill.dict", destroy};

@@ -4,6 +4,7 @@
 #include "base/error.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 enum { WANTS_LOCK, VALUE_DOES }; /* waiter->index */
 
@@ -59,10 +60,15 @@ static struct tide_task *owner_of(struct tide_object *object)
 
 static void describe(struct tide_object *object, struct tide_strbuf *out)
 {
-    tide_dict_key_describe(&tide_container(object, struct tide_dict_lock, object)->key, out);
-    struct tide_task *owner = owner_of(object);
-    if (owner)
-        tide_strbuf_printf(out, " of a dict, which '%s' updates", tide_task_name(owner));
+    struct tide_dict_lock *lock = tide_container(object, struct tide_dict_lock, object);
+    char name[128] = "";
+    tide_mutex_lock(&lock->shard->lock); /* while it has the lock it cannot end */
+    if (lock->owner)
+        snprintf(name, sizeof name, "%s", tide_task_name(lock->owner));
+    tide_mutex_unlock(&lock->shard->lock);
+    tide_dict_key_describe(&lock->key, out);
+    if (*name)
+        tide_strbuf_printf(out, " of a dict, which '%s' updates", name);
 }
 
 const struct tide_edge_class tide_dict_lock_edge = {"key", owner_of, describe};

@@ -3,7 +3,8 @@ local helper = require "helper"
 local LIMIT, MOMENT = helper.LIMIT, helper.MOMENT
 
 -- Python has no such object: a dict between threads is a dict and a lock. Of its dict, what has a counterpart: get, pop
--- and setdefault with their defaults, items and keys; its dict.update is set_many here. Missing keys raise there and give nil here, as in a Lua table.
+-- and setdefault with their defaults, items and keys; its dict.update is set_many here. Missing keys raise
+-- there and give nil here, as in a Lua table.
 
 describe("dict", function()
   after_each(helper.settle)
@@ -331,8 +332,8 @@ describe("dict", function()
 
     it("refuses to touch its own key", function()
       local d = tm.dict { k = 1 }
-      local text = " key 'k' here: the task is inside an update of it, whose function gets the value as its argument and "
-        .. "returns the new one (nil removes the key)"
+      local text = " key 'k' here: the task is inside an update of it, whose function gets the value as its argument "
+        .. "and returns the new one (nil removes the key)"
       local function inside(fn) return helper.raised(d.update, d, "k", fn) end
       assert.matches("cannot update" .. text, inside(function() d:update("k", print) end), 1, true)
       assert.matches("cannot change" .. text, inside(function() d:set("k", 2) end), 1, true)
@@ -487,6 +488,15 @@ describe("dict", function()
     assert.equal(d, d:get("d"))
     assert.is_true(rawequal(d, tm.submit(function(x) x:set("from", "task") return x end, d):result(LIMIT)))
     assert.equal("task", d:get("from"))
+  end)
+
+  it("a long chain of dicts is dropped without depth", function()
+    tm.submit(function()
+      local d = tm.dict()
+      for _ = 1, 20000 do d = tm.dict { next = d } end
+      d = nil -- luacheck: ignore
+      collectgarbage()
+    end):result(LIMIT)
   end)
 
   it("is hidden from the script", function()
