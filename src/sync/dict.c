@@ -333,7 +333,7 @@ static int snapshot_shard(struct tide_dict_shard *shard, struct tide_dict_pairs 
     struct tide_dict_entry *entry;
     for (uint32_t at = 0; (entry = tide_dict_table_next(values, &at)) != NULL;)
         pairs->list[pairs->count++] =
-            (struct tide_dict_entry){tide_item_ref(entry->key), tide_item_ref(entry->value)};
+            (struct tide_dict_entry){.key = tide_item_ref(entry->key), .value = tide_item_ref(entry->value)};
     tide_mutex_unlock(&shard->lock);
     return 0;
 }

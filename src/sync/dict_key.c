@@ -53,38 +53,53 @@ static uint64_t read4(const char *p)
     return word;
 }
 
-/* Sixteen bytes a step; the last step overlaps the one before where the length is no multiple. */
+/* Sixteen bytes a step; the last step overlaps the one before where the length is no multiple. n > 15. */
 static uint64_t hash_bytes(const char *p, size_t n)
 {
-    uint64_t h = secret[0], a = 0, b = 0;
+    uint64_t h = secret[0];
     size_t left = n;
     for (; left > 16; left -= 16, p += 16)
         h = fold(read8(p) ^ secret[1], read8(p + 8) ^ h);
-    if (n > 16) {
-        a = read8(p + left - 16);
-        b = read8(p + left - 8);
-    } else if (n >= 8) {
-        a = read8(p);
-        b = read8(p + n - 8);
-    } else if (n >= 4) {
-        a = read4(p);
-        b = read4(p + n - 4);
-    } else if (n) {
-        a = (uint64_t)(unsigned char)p[0] << 16 | (uint64_t)(unsigned char)p[n / 2] << 8 | (unsigned char)p[n - 1];
-    }
-    return fold(fold(a ^ secret[1], b ^ h) ^ secret[2], n ^ secret[1]);
+    p += left;
+    return fold(fold(read8(p - 16) ^ secret[1], read8(p - 8) ^ h) ^ secret[2], n ^ secret[1]);
 }
 
-static uint64_t hash_bits(uint64_t bits, enum tide_item_kind kind)
+static uint64_t hash_head(const uint64_t head[2])
 {
-    return fold(fold(bits ^ secret[0], secret[1]) ^ (uint64_t)kind, secret[2]);
+    return fold(fold(head[0] ^ secret[0], head[1] ^ secret[1]) ^ secret[2], secret[0]);
 }
 
 /* ---- making ---- */
 
+/* The highest byte of a head: the length of a short text, LONG_TEXT, or OTHER and the kind. */
+enum { SHORT = 15, LONG_TEXT = 0x7f, OTHER = 0x80 };
+
+static bool is_long(const uint64_t head[2])
+{
+    return head[1] >> 56 == LONG_TEXT;
+}
+
+/* All bytes of a text of at most SHORT, and how many. */
+static void head_of(uint64_t head[2], const char *p, size_t n)
+{
+    head[0] = head[1] = 0;
+    if (n >= 8) {
+        head[0] = read8(p);
+        head[1] = read8(p + n - 8) >> 8 * (SHORT - n) >> 8; /* what lies behind the first eight */
+    } else if (n >= 4) {
+        head[0] = read4(p);
+        head[1] = read4(p + n - 4);
+    } else if (n) {
+        head[0] = (uint64_t)(unsigned char)p[0] << 16 | (uint64_t)(unsigned char)p[n / 2] << 8 | (unsigned char)p[n - 1];
+    }
+    head[1] |= (uint64_t)n << 56;
+}
+
 static struct tide_dict_key plain(enum tide_item_kind kind, uint64_t bits)
 {
-    return (struct tide_dict_key){.hash = hash_bits(bits, kind), .kind = kind, .bits = bits};
+    struct tide_dict_key key = {.kind = kind, .head = {bits, ((uint64_t)OTHER | (uint64_t)kind) << 56}};
+    key.hash = hash_head(key.head);
+    return key;
 }
 
 struct tide_dict_key tide_dict_key_integer(int64_t integer)
@@ -108,8 +123,15 @@ bool tide_dict_key_float(double number, struct tide_dict_key *key)
 
 struct tide_dict_key tide_dict_key_text(const char *bytes, size_t length)
 {
-    return (struct tide_dict_key){
-        .hash = hash_bytes(bytes, length), .kind = TIDE_ITEM_TEXT, .bytes = bytes, .length = length};
+    struct tide_dict_key key = {.kind = TIDE_ITEM_TEXT, .bytes = bytes, .length = length};
+    if (length <= SHORT) {
+        head_of(key.head, bytes, length);
+        key.hash = hash_head(key.head);
+    } else {
+        key.hash = key.head[0] = hash_bytes(bytes, length);
+        key.head[1] = (uint64_t)LONG_TEXT << 56;
+    }
+    return key;
 }
 
 struct tide_dict_key tide_dict_key_boolean(bool boolean)
@@ -157,12 +179,12 @@ int tide_dict_key_item(const struct tide_dict_key *key, struct tide_item *item)
 {
     struct tide_item copy = {.kind = key->kind};
     switch (key->kind) {
-    case TIDE_ITEM_BOOLEAN: copy.as.boolean = key->bits != 0; break;
-    case TIDE_ITEM_INTEGER: copy.as.integer = (int64_t)key->bits; break;
-    case TIDE_ITEM_FLOAT: memcpy(&copy.as.number, &key->bits, sizeof key->bits); break;
-    case TIDE_ITEM_POINTER: copy.as.pointer = (void *)(uintptr_t)key->bits; break;
+    case TIDE_ITEM_BOOLEAN: copy.as.boolean = key->head[0] != 0; break;
+    case TIDE_ITEM_INTEGER: copy.as.integer = (int64_t)key->head[0]; break;
+    case TIDE_ITEM_FLOAT: memcpy(&copy.as.number, &key->head[0], sizeof key->head[0]); break;
+    case TIDE_ITEM_POINTER: copy.as.pointer = (void *)(uintptr_t)key->head[0]; break;
     case TIDE_ITEM_OBJECT:
-        copy.as.object = (struct tide_object *)(uintptr_t)key->bits;
+        copy.as.object = (struct tide_object *)(uintptr_t)key->head[0];
         tide_object_ref(copy.as.object);
         break;
     case TIDE_ITEM_TEXT:
@@ -179,12 +201,12 @@ int tide_dict_key_item(const struct tide_dict_key *key, struct tide_item *item)
     return 0;
 }
 
-bool tide_dict_key_is(const struct tide_dict_key *key, const struct tide_item *item)
+bool tide_dict_key_is(const struct tide_dict_key *key, const uint64_t head[2], const struct tide_item *item)
 {
-    if (key->kind != item->kind)
+    if (key->head[0] != head[0] || key->head[1] != head[1])
         return false;
-    if (key->kind != TIDE_ITEM_TEXT)
-        return key->bits == bits_of(item);
+    if (!is_long(head))
+        return true;
     const struct tide_text *text = item->as.text;
     return text == key->text ||
            (text->length == key->length && memcmp(text->bytes, key->bytes, key->length) == 0);

@@ -16,7 +16,7 @@
 struct tide_dict_key {
     uint64_t hash;
     enum tide_item_kind kind;  /* boolean, integer, float, pointer, object or text */
-    uint64_t bits;             /* of all but texts */
+    uint64_t head[2];          /* the key itself, but of a text that is longer than 15 bytes only its hash */
     const char *bytes;         /* of a text, */
     size_t length;             /* and how many */
     struct tide_text *text;    /* that text where there is one, else NULL */
@@ -43,8 +43,9 @@ struct tide_dict_key tide_dict_key_of(const struct tide_item *item);
 /* A copy to keep, the caller's. 0 or TIDE_ENOMEM. */
 int tide_dict_key_item(const struct tide_dict_key *key, struct tide_item *item);
 
-/* True if the kept copy is that key. */
-bool tide_dict_key_is(const struct tide_dict_key *key, const struct tide_item *item);
+/* True if the kept copy, made of a key with that head, is this key. Looks at the item only where the heads are equal and do
+ * not tell all: one place less in memory to wait for. */
+bool tide_dict_key_is(const struct tide_dict_key *key, const uint64_t head[2], const struct tide_item *item);
 
 /* Appends the key as a message shows it: 'a text', 42. */
 void tide_dict_key_describe(const struct tide_item *item, struct tide_strbuf *out);

@@ -53,7 +53,7 @@ struct tide_dict_entry *tide_dict_table_find(const struct tide_dict_table *table
         return NULL;
     uint32_t tag = tag_of(key), mask = table->room - 1, i = tag & mask;
     for (; table->tags[i]; i = (i + 1) & mask)
-        if (table->tags[i] == tag && tide_dict_key_is(key, &table->entries[i].key))
+        if (table->tags[i] == tag && tide_dict_key_is(key, table->entries[i].head, &table->entries[i].key))
             return &table->entries[i];
     return NULL;
 }
@@ -80,7 +80,7 @@ void tide_dict_table_insert(struct tide_dict_table *table, const struct tide_dic
                             struct tide_item value)
 {
     assert(!tide_dict_table_full(table));
-    place(table, tag_of(key), (struct tide_dict_entry){owned, value});
+    place(table, tag_of(key), (struct tide_dict_entry){owned, value, {key->head[0], key->head[1]}});
 }
 
 struct tide_dict_entry tide_dict_table_remove(struct tide_dict_table *table, struct tide_dict_entry *entry)

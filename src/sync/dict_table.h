@@ -14,6 +14,7 @@
 
 struct tide_dict_entry {
     struct tide_item key, value;
+    uint64_t head[2];                 /* of the key (dict_key.h) */
 };
 
 /* Zeroed is an empty table without room. */
