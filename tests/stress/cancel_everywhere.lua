@@ -17,7 +17,7 @@ local function tally()
   return {
     acquired = tm.counter(), released = tm.counter(), twice = tm.counter(), unfinished = tm.counter(),
     instructions = tm.counter(), fired = tm.counter(), line = tm.counter(), swallowed = tm.counter(),
-    gate = tm.event(), open = tm.event(),
+    gate = tm.event(), open = tm.event(), dict = tm.dict { n = 0 },
   }
 end
 
@@ -349,6 +349,50 @@ function scenarios.waits(kit)
   end)
 end
 
+--- No key is locked when it has ended, and no value is half of an update.
+function scenarios.dicts(kit)
+  local guard <const>, d <const> = kit.guard, kit.t.dict
+  local sleep <const> = kit.tm.sleep
+  local function step(n, by)
+    local g <close> = guard()
+    sleep(0)
+    return n + by
+  end
+  d:pop("once") -- of the round before
+  d:update("n", step, 2)
+  d:update("n", function(n) return d:update("m", function(m) return (m or 0) + 2 end) and n end)
+  assert(not pcall(d.update, d, "n", function()
+    local g <close> = guard()
+    d:set("n", 1)
+  end))
+  assert(d:get_or_set("once", function()
+    local g <close> = guard()
+    sleep(0)
+    return 5
+  end) == 5)
+  d:pop("once")
+  local co = kit.create(function() d:update("n", coroutine.yield) end)
+  coroutine.resume(co)
+  local close_it <close> = setmetatable({}, { __close = function() coroutine.close(co) end })
+  local other = kit.tm.submit(function()
+    for _ = 1, 3 do
+      d:update("m", function(m) sleep(0) return m end)
+      d:set("once", d:get("once"))
+    end
+  end)
+  for _ = 1, 3 do
+    d:update("m", function(m)
+      local g <close> = guard()
+      sleep(0)
+      return m + 2
+    end)
+    d:setdefault("once", 1)
+  end
+  coroutine.close(co)
+  d:add("n", 2)
+  other:result()
+end
+
 --- A load that was cut off must not keep those out that come after it: the next run in this state is the one to see it.
 function scenarios.modules(kit)
   local guard <const> = kit.guard
@@ -414,6 +458,10 @@ local function check(name, k, t, future)
   expect(acquired == released, "acquired %d, released %d", acquired, released)
   expect(t.twice:get() == 0, "a closer ran twice")
   expect(t.unfinished:get() == 0, "a guard was lost")
+  for _, key in ipairs { "n", "m", "once" } do
+    expect(pcall(tm.timeout, 60, t.dict.update, t.dict, key, function(v) return v end), "key %s is still locked", key)
+  end
+  expect(t.dict:get("n") % 2 == 0 and t.dict:get("m", 0) % 2 == 0, "half of an update was stored")
   if fired then
     expect(future:cancelled(), "cancelled but %s", tostring(future))
   else
