@@ -6,10 +6,11 @@ local M = {}
 for name, value in pairs(core) do M[name] = value end
 M.watch = nil -- what as_completed, wait and gather are made of
 M.http = nil -- what the module tidemill.http is made of
+M.thread = nil -- what the module tidemill.thread is made of
 M.error_class = nil -- the metatable of errors that have a kind
 
 --- Parts that are Lua code of their own, loaded at their first use: most scripts need none of them.
-local lazy = { http = "tidemill.http" }
+local lazy = { http = "tidemill.http", thread = "tidemill.thread" }
 
 setmetatable(M, {
   __index = function(self, name)

@@ -4,6 +4,7 @@
 #include "bindings/coro.h"
 #include "bindings/hooks.h"
 #include "bindings/initializer.h"
+#include "bindings/locals.h"
 #include "bindings/program.h"
 #include "bindings/protect.h"
 #include "bindings/paths.h"
@@ -52,6 +53,8 @@ void tide_call_ended(struct tide_worker *worker, struct tide_task *task, int sta
         tide_dict_lock_release_all(task);
     if (call->ended)
         call->ended(task, task->work, status);
+    if (task->flags & TIDE_TASK_LOCALS)
+        tide_locals_forget(state, task);
     tide_task_free(task);
     if (status == LUA_OK && lua_gethook(co))
         tide_hooks_forget(state->L, co);
@@ -184,11 +187,11 @@ void tide_call_function(lua_State *L, struct tide_future *future)
     tide_state_set_environment(L);
 }
 
-static int run(lua_State *L)
+int tide_call_run(lua_State *L)
 {
     struct tide_future *future = lua_touserdata(L, AT_FUTURE);
     int result = 0;
-    if (!tide_initializer_ready(L, future, run, &result))
+    if (!tide_initializer_ready(L, future, tide_call_run, &result))
         return result;
     lua_pushcfunction(L, tide_call_traceback);
     tide_call_function(L, future);
@@ -234,7 +237,7 @@ const char *tide_call_future_name(struct tide_task *task)
 }
 
 static const struct tide_call_sort plain = {
-    {run, tide_call_future_ended, tide_call_future_name}, tide_future_begin, tide_future_finish};
+    {tide_call_run, tide_call_future_ended, tide_call_future_name}, tide_future_begin, tide_future_finish};
 
 struct tide_future *tide_call_future(struct tide_task *task)
 {

@@ -1,6 +1,6 @@
 /* call.h - a future's call, run as a task: the base frame of the coroutine, decoding, results, failures.
  *
- * Used by   executor.c, group.c (their futures' entries), program.c and callback.c (calls that were not sent).
+ * Used by   executor.c, scope.c, thread.c (their futures' entries), program.c and callback.c (calls that were not sent).
  * Threads   the worker's own.
  */
 #ifndef TIDE_BINDINGS_CALL_H
@@ -36,6 +36,9 @@ const char *tide_call_future_name(struct tide_task *task);
 
 /* As tide_call_start, for a sort of future that is not called plainly (map.c). */
 void tide_call_start_sort(struct tide_entry *entry, struct tide_worker *worker, const struct tide_call_sort *sort);
+
+/* The base function of a plain call; its subject is the future. */
+int tide_call_run(lua_State *L);
 
 /* The future that a task runs, NULL if it runs something else. */
 struct tide_future *tide_call_future(struct tide_task *task);

@@ -24,6 +24,12 @@ struct tide_future *tide_future_make(lua_State *L, int index, int count)
 {
     struct tide_future *future = tide_future_new(tide_call_start);
     tide_bind_new(L, (struct tide_object *)future); /* from here on the handle owns it: what follows may raise */
+    tide_future_prepare(L, future, index, count);
+    return future;
+}
+
+void tide_future_prepare(lua_State *L, struct tide_future *future, int index, int count)
+{
     struct tide_code *code = tide_pack_function(L, index);
     future->code = &code->base;
     if (tide_state_of(L)->sent != code) { /* another function than last time: it may need modules of paths set meanwhile */
@@ -33,7 +39,6 @@ struct tide_future *tide_future_make(lua_State *L, int index, int count)
     future->name = tide_code_name(code);
     if (count)
         future->call = &tide_pack(L, index + 1, count)->base;
-    return future;
 }
 
 void tide_future_lend_own(struct tide_task *task)
@@ -141,6 +146,18 @@ int tide_future_outcome(lua_State *L, int index, struct tide_future *future)
     return lua_error(L);
 }
 
+int tide_future_outcome_error(lua_State *L, int index, struct tide_future *future)
+{
+    if (tide_future_state(future) == TIDE_FUTURE_CANCELLED)
+        return tide_future_outcome(L, index, future);
+    tide_future_mark(future, TIDE_FUTURE_OBSERVED);
+    if (tide_future_state(future) == TIDE_FUTURE_DONE)
+        lua_pushnil(L);
+    else
+        push_same_error(L, index, future);
+    return 1;
+}
+
 /* ---- waiting ---- */
 
 static struct tide_task *edge_owner(struct tide_object *object)
@@ -160,14 +177,7 @@ enum { ASK_RESULT, ASK_ERROR };
 
 static int answer(lua_State *L, struct tide_future *future, int what)
 {
-    if (what == ASK_RESULT || tide_future_state(future) == TIDE_FUTURE_CANCELLED)
-        return tide_future_outcome(L, 1, future);
-    tide_future_mark(future, TIDE_FUTURE_OBSERVED);
-    if (tide_future_state(future) == TIDE_FUTURE_DONE)
-        lua_pushnil(L);
-    else
-        push_same_error(L, 1, future);
-    return 1;
+    return what == ASK_RESULT ? tide_future_outcome(L, 1, future) : tide_future_outcome_error(L, 1, future);
 }
 
 static int wait_finish(lua_State *L, int status, lua_KContext context)

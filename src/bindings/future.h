@@ -15,8 +15,14 @@ struct tide_future *tide_future_check(lua_State *L, int arg);
  * not submitted yet. Raises refusals. */
 struct tide_future *tide_future_make(lua_State *L, int index, int count);
 
+/* The same for a fresh future whose handle the caller has: fills in function, name and call. */
+void tide_future_prepare(lua_State *L, struct tide_future *future, int index, int count);
+
 /* Pushes the values of a future that is done, or raises its error or that it was cancelled. Returns how many. */
 int tide_future_outcome(lua_State *L, int index, struct tide_future *future);
+
+/* Pushes the error of a future that is complete, nil if it ended well, or raises that it was cancelled. Returns 1. */
+int tide_future_outcome_error(lua_State *L, int index, struct tide_future *future);
 
 /* Pushes the error value of a failed future. */
 void tide_future_push_error(lua_State *L, struct tide_future *future);

@@ -21,6 +21,8 @@ int tide_open_core(lua_State *L)
     tide_open_future(L);
     tide_open_executor(L);
     tide_open_map(L);
+    tide_open_thread(L);
+    tide_open_locals(L);
     tide_open_scope(L);
     tide_open_http(L);
     tide_open_json(L);

@@ -15,6 +15,8 @@ void tide_open_future(lua_State *L);
 void tide_open_watch(lua_State *L);
 void tide_open_executor(lua_State *L);
 void tide_open_map(lua_State *L);
+void tide_open_thread(lua_State *L);
+void tide_open_locals(lua_State *L);
 void tide_open_scope(lua_State *L);
 void tide_open_http(lua_State *L);
 void tide_open_json(lua_State *L);

@@ -4,11 +4,13 @@
 #include "base/time.h"
 #include "bindings/call.h"
 #include "bindings/closing.h"
+#include "bindings/excepthook.h"
 #include "bindings/hooks.h"
 #include "bindings/onsignal.h"
 #include "bindings/paths.h"
 #include "bindings/protect.h"
 #include "bindings/state.h"
+#include "bindings/thread.h"
 #include "reactor/reactor.h"
 #include "sched/clock.h"
 #include "sched/runtime.h"
@@ -81,12 +83,33 @@ void tide_program_force(int code)
 
 /* ---- failures that nobody read ---- */
 
-/* in: light future. out: the text of its error value, "" where it has none. */
-static int error_text(lua_State *L)
+struct unread {
+    struct tide_future *future;
+    const char *sort, *fate; /* "task", " failed and …" */
+};
+
+/* The run is being ended, and the code was told so by what it waited for: that is no failure of its own. in, out: the error */
+static bool ended_with_the_run(lua_State *L)
 {
-    struct tide_future *future = lua_touserdata(L, 1);
+    bool cancelled = false;
+    if (tide_program_closing() && lua_istable(L, -1)) {
+        lua_getfield(L, -1, "kind");
+        const char *kind = lua_tostring(L, -1);
+        cancelled = kind && strcmp(kind, "cancelled") == 0;
+        lua_pop(L, 1);
+    }
+    return cancelled;
+}
+
+/* in: light struct unread. Reports it with the text of its error value, if it has one. */
+static int report_unread(lua_State *L)
+{
+    struct unread *unread = lua_touserdata(L, 1);
+    struct tide_future *future = unread->future;
     struct tide_strbuf text = {0};
     if (future->result && tide_unpack(L, (struct tide_parcel *)(void *)future->result) > 0) {
+        if (ended_with_the_run(L))
+            return 0;
         if (lua_type(L, 2) == LUA_TSTRING || luaL_getmetafield(L, 2, "__tostring") != LUA_TNIL)
             luaL_tolstring(L, 2, NULL);
         else
@@ -95,24 +118,41 @@ static int error_text(lua_State *L)
     }
     tide_strbuf_printf(&text, "%s%s", text.size && future->error ? "\n" : "", future->error ? future->error : "");
     struct tide_strbuf report = {0};
-    tide_strbuf_printf(&report, "task '%s' failed and nobody asked for its result: %s", future->name ? future->name : "?",
+    tide_strbuf_printf(&report, "%s '%s'%s: %s", unread->sort, future->name ? future->name : "?", unread->fate,
                        tide_strbuf_text(&text));
+    tide_program_failed();
     tide_program_report(tide_strbuf_text(&report));
     tide_strbuf_fini(&report);
     tide_strbuf_fini(&text);
     return 0;
 }
 
-void tide_program_unobserved(struct tide_future *future)
+static void report_failure(struct unread *unread)
 {
     struct tide_worker *worker = tide_worker_current();
     struct tide_state *state = worker ? worker->state : NULL;
+    if (state && state->L && tide_state_protect(state, report_unread, unread) == LUA_OK)
+        return;
+    if (state && state->L)
+        lua_pop(state->L, 1);
+    struct tide_strbuf text = {0};
+    tide_strbuf_printf(&text, "a %s%s", unread->sort, unread->fate);
     tide_program_failed();
-    if (!state || !state->L || tide_state_protect(state, error_text, future) != LUA_OK) {
-        if (state && state->L)
-            lua_pop(state->L, 1);
-        tide_program_report("a task failed and nobody asked for its result");
-    }
+    tide_program_report(tide_strbuf_text(&text));
+    tide_strbuf_fini(&text);
+}
+
+void tide_program_thread_failed(struct tide_future *future)
+{
+    report_failure(&(struct unread){future, "thread", " failed"});
+}
+
+void tide_program_unobserved(struct tide_future *future)
+{
+    if (tide_thread_of(future))
+        tide_program_thread_failed(future);
+    else
+        report_failure(&(struct unread){future, "task", " failed and nobody asked for its result"});
 }
 
 /* ---- the main chunk ----
@@ -225,19 +265,6 @@ static void report_main(lua_State *L)
     tide_strbuf_fini(&text);
 }
 
-/* The run is being ended, and main was told so by what it waited for: that is no failure of its own. */
-static bool ended_with_the_run(lua_State *L)
-{
-    bool cancelled = false;
-    if (tide_program_closing() && lua_istable(L, -1)) {
-        lua_getfield(L, -1, "kind");
-        const char *kind = lua_tostring(L, -1);
-        cancelled = kind && strcmp(kind, "cancelled") == 0;
-        lua_pop(L, 1);
-    }
-    return cancelled;
-}
-
 static int main_finish(lua_State *L, int status, lua_KContext context)
 {
     struct tide_task *task = tide_task_of(L);
@@ -269,6 +296,7 @@ static void main_ended(struct tide_task *task, void *subject, int status)
 {
     (void)subject;
     program.main_ended = true;
+    tide_thread_main_ended();
     if (status != LUA_OK) {
         program.main_failed = true;
         const char *text = lua_tostring(task->L, -1);
@@ -328,18 +356,23 @@ int tide_program_exit(lua_State *L, int code)
 
 static const struct tide_local_call main_call = {main_run, main_ended, NULL};
 
-static bool all_done(void *arg)
-{
-    struct tide_worker *main = arg;
-    return program.main_ended && tide_list_empty(&main->live) && atomic_load(&program.runtime.holds) <= 0;
-}
-
 static int exit_code(void)
 {
     int forced = atomic_load(&program.forced_code);
     if (forced >= 0)
         return forced & 0xff;
     return program.main_failed || atomic_load(&program.failures) ? 1 : 0;
+}
+
+static bool all_done(void *arg)
+{
+    struct tide_worker *main = arg;
+    if (!program.main_ended || !tide_list_empty(&main->live) || atomic_load(&program.runtime.holds) > 0)
+        return false;
+    if (tide_threads_daemons() == 0)
+        return true;
+    tide_runtime_shutdown(&program.runtime, exit_code()); /* only daemons are left: they are cancelled, and waited for */
+    return false;
 }
 
 /* stdout may be closed, full or a broken pipe: what was printed and did not arrive is a failure. */
@@ -374,6 +407,7 @@ static int set_up(const struct tide_program *p)
     };
     program.options = p;
     tide_future_unobserved = tide_program_unobserved;
+    tide_thread_failed = tide_excepthook_failed;
     tide_memory_set_limit(p->max_memory);
     int failed = tide_runtime_init(&program.runtime, &options, &engine);
     if (failed)
@@ -387,6 +421,8 @@ static int set_up(const struct tide_program *p)
 static void tear_down(void)
 {
     tide_onsignal_fini();
+    tide_excepthook_fini();
+    tide_thread_main_close();
     tide_holders_empty();
     /* states first give back their handles; then nothing is left that a worker could touch */
     tide_runtime_fini(&program.runtime);
@@ -400,7 +436,7 @@ int tide_program_run(const struct tide_program *p)
         return start_failed(failed);
     struct tide_worker *main = program.runtime.workers[0];
     struct tide_task *task = tide_call_local(main->state, &main_call, NULL);
-    if (!task)
+    if (!task || tide_thread_main_open(task) != 0)
         return start_failed(TIDE_ENOMEM);
     task->flags |= TIDE_TASK_MAIN;
     tide_worker_loop(main, all_done, main);

@@ -62,6 +62,9 @@ void tide_program_failed(void);
 /* A failed future that nobody read. */
 void tide_program_unobserved(struct tide_future *future);
 
+/* A thread that failed and that nobody asks, where no function of the script is told. */
+void tide_program_thread_failed(struct tide_future *future);
+
 /* True once the run is being ended: nothing new starts. */
 bool tide_program_closing(void);
 

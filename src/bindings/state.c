@@ -7,6 +7,7 @@
 #include "bindings/errors.h"
 #include "bindings/hooks.h"
 #include "bindings/initializer.h"
+#include "bindings/locals.h"
 #include "bindings/module.h"
 #include "bindings/protect.h"
 #include "bindings/require.h"
@@ -48,6 +49,7 @@ static int open_all(lua_State *L)
     tide_hooks_open(L);
     tide_require_open(L);
     tide_initializer_open(L);
+    tide_locals_open(L);
     tide_transport_open(L);
     if (tide_worker_of(L)->index > 0) { /* handles may arrive before a task asks for the module */
         luaL_requiref(L, "tidemill.core", tide_open_core, 0);

@@ -39,7 +39,8 @@ enum tide_task_flags {
     TIDE_TASK_MAIN = 2,       /* the script's main chunk */
     TIDE_TASK_DAEMON = 4,     /* the program's end does not wait for it */
     TIDE_TASK_RISEN = 8,      /* buried, and its wait is over */
-    TIDE_TASK_GRACE_OVER = 16 /* the grace of its cancellation has ended: every wait and slice raises */
+    TIDE_TASK_GRACE_OVER = 16,/* the grace of its cancellation has ended: every wait and slice raises */
+    TIDE_TASK_LOCALS = 32     /* bindings keep values for it (bindings/locals.h) */
 };
 
 /* What a waiting task waits for, as the wait graph sees it (sched/graph.h). */

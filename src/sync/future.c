@@ -137,11 +137,13 @@ void tide_future_finish(struct tide_future *future, enum tide_future_state state
                         char *error)
 {
     struct told told;
-    tide_mutex_lock(&future->lock);
+    struct tide_future_owner *owner = future->owner; /* as for lend, below */
     assert(tide_future_state(future) == TIDE_FUTURE_RUNNING);
-    struct tide_future_owner *owner = future->owner;
-    future->result = result;
+    future->result = result; /* read by nobody before the state says so */
     future->error = error;
+    if (owner && owner->calls->ending)
+        owner->calls->ending(owner, future, state);
+    tide_mutex_lock(&future->lock);
     complete_locked(future, state, &told);
     tide_mutex_unlock(&future->lock);
     tell(future, &told);

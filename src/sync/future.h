@@ -55,6 +55,9 @@ struct tide_future_owner;
 struct tide_future_owner_calls {
     /* It was cancelled or failed while pending. An owner that had not launched it drops the run's reference. */
     void (*dropped)(struct tide_future_owner *owner, struct tide_future *future);
+    /* Runner: it is about to complete; result and error are there, `state` is what it will be. Nobody was woken yet. May be
+     * NULL. */
+    void (*ending)(struct tide_future_owner *owner, struct tide_future *future, enum tide_future_state state);
     /* It ran and is complete. */
     void (*finished)(struct tide_future_owner *owner, struct tide_future *future);
     /* Somebody waits for it and it is pending: start it before others; `at_once`: even where no slot is free. May be NULL. */
