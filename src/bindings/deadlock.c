@@ -49,6 +49,13 @@ static char *describe(struct tide_task *task)
     return tide_strbuf_detach(&text);
 }
 
+/* A name without the number in "Thread-7 (fetch)": threads that were given none are told of by what they run. */
+static const char *unnumbered(const char *name)
+{
+    enum { LENGTH = sizeof "Thread-" - 1 };
+    return strncmp(name, "Thread-", LENGTH) == 0 ? name + LENGTH + strspn(name + LENGTH, "0123456789") : name;
+}
+
 static void add(struct group *groups, size_t *count, unsigned *left_out, struct tide_task *task)
 {
     const char *name = tide_task_name(task);
@@ -56,7 +63,7 @@ static void add(struct group *groups, size_t *count, unsigned *left_out, struct 
     if (!text)
         return;
     for (size_t i = 0; i < *count; i++)
-        if (strcmp(groups[i].text, text) == 0 && strcmp(groups[i].name, name) == 0) {
+        if (strcmp(groups[i].text, text) == 0 && strcmp(unnumbered(groups[i].name), unnumbered(name)) == 0) {
             groups[i].more++;
             tide_free(text);
             return;

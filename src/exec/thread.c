@@ -208,9 +208,9 @@ int tide_thread_set_name(struct tide_thread *thread, const char *text)
 
 int tide_thread_name_after(struct tide_thread *thread, const char *function)
 {
-    /* "fetch (script.lua:3)" is "fetch" here; reports have the place in the traceback */
-    const char *place = strstr(function, " (");
-    int length = place && place != function ? (int)(place - function) : (int)strlen(function);
+    /* "fetch (script.lua:3)" is "fetch" here, reports have the place in the traceback; "function at script.lua:3" stays */
+    const char *place = strncmp(function, "function at ", 12) == 0 ? NULL : strstr(function, " (");
+    int length = place ? (int)(place - function) : (int)strlen(function);
     unsigned number = atomic_fetch_add_explicit(&registry.numbers, 1, memory_order_relaxed) + 1;
     size_t size = (size_t)length + sizeof "Thread-4294967295 ()";
     struct tide_thread_name *name = tide_malloc(sizeof *name + size);
