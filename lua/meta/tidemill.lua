@@ -15,6 +15,7 @@
 ---@field fs tidemill.fs reads files and finds paths
 ---@field hash tidemill.hash hash sums
 ---@field http tidemill.http requests over HTTP
+---@field thread tidemill.threads threads: `tm.thread { target = fn }`, and what there is about them
 local tm = {}
 
 --- What errors of Tidemill's own are: of time limits, cancellations, memory, bad input. `tostring` gives the message.
@@ -122,6 +123,32 @@ function tm.timeout(seconds, fn, ...) end
 ---@param ... A...
 ---@return R...
 function tm.shield(fn, ...) end
+
+--- A thread that runs a function, started: `tm.thread { target = fn, args = { ... } }:start()`.
+---
+--- Raises where something cannot travel, and where the program is ending.
+---
+---     local t = tm.spawn(fetch, "https://example.org/")
+---     print(t.name, t:result())
+---@param fn function
+---@param ... any its arguments, copied
+---@return tidemill.thread
+function tm.spawn(fn, ...) end
+
+--- A value for each task: absent in others, gone when the task ends, never copied.
+---
+---     local request = tm.task_local()
+---     request:set { id = 7 }
+---@param default? any what `get` gives first: a copy of it in each task; a function is called for it
+---@return tidemill.task_value
+function tm.task_local(default) end
+
+--- A value for each worker's Lua state, shared by the tasks that run there: a cache, a connection. Never copied.
+---
+---     local db = tm.worker_local(function() return connect() end)
+---@param default? any what `get` gives first: a copy of it in each state; a function is called for it, once in each
+---@return tidemill.task_value
+function tm.worker_local(default) end
 
 --- An event that is not set.
 ---

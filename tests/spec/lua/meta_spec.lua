@@ -90,12 +90,37 @@ describe("the stubs", function()
     assert.same(methods(tm.event()), defined("event", "event"))
     assert.same(methods(tm.counter()), defined("counter", "counter"))
     assert.same(methods(tm.dict()), defined("dict", "dict"))
+    assert.same(methods(tm.task_local()), defined("thread", "task_value"))
     tm.scope(function(s) assert.same(methods(s), defined("scope", "scope")) end)
   end)
 
+  it("name what there is in thread", function()
+    local names = {}
+    for name, value in pairs(tm.thread) do
+      if type(value) == "function" and name ~= "construct" and name ~= "run" then names[name] = true end
+    end
+    assert.same(names, defined("thread", "threads"))
+    local _, of_handles = debug.getupvalue(debug.getmetatable(tm.thread.main()).__index, 1)
+    local own = {}
+    for name in pairs(of_handles) do own[name] = true end
+    assert.same(own, defined("thread", "thread"))
+    local known, fields = {}, {}
+    for name in select(2, pcall(tm.thread, { no_such_option = 1 })):match("%(known: ([^)]*)%)"):gmatch("%S+") do
+      known[name] = true
+    end
+    local inside = false
+    for line in io.lines("lua/meta/thread.lua") do
+      local class, field = line:match("^%-%-%-@class ([%w_.]+)"), line:match("^%-%-%-@field ([%w_]+)")
+      if class or line == "" then inside = class == "tidemill.thread_options" end
+      if inside and field then fields[field] = true end
+    end
+    assert.same(known, fields)
+  end)
+
   it("are Lua", function()
-    local files = { "tidemill", "future", "executor", "event", "counter", "dict", "scope", "json", "fs", "hash",
-      "http" }
+    local files = {
+      "tidemill", "future", "executor", "event", "counter", "dict", "scope", "thread", "json", "fs", "hash", "http",
+    }
     for _, file in ipairs(files) do
       assert(loadfile("lua/meta/" .. file .. ".lua"))
     end
