@@ -12,13 +12,18 @@ M.error_class = nil -- the metatable of errors that have a kind
 --- Parts that are Lua code of their own, loaded at their first use: most scripts need none of them.
 local lazy = { http = "tidemill.http", thread = "tidemill.thread" }
 
+--- Those that are loaded. They are no members of this module: their functions travel by their own module's name, as in
+--- another state this one may not have loaded them yet.
+local parts = {}
+
 setmetatable(M, {
-  __index = function(self, name)
-    local module = lazy[name]
-    if not module then return nil end
-    local value = require(module)
-    rawset(self, name, value)
-    return value
+  __index = function(_, name)
+    local part = parts[name]
+    if part == nil and lazy[name] then
+      part = require(lazy[name])
+      parts[name] = part
+    end
+    return part
   end,
 })
 

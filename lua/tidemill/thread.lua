@@ -1,8 +1,8 @@
 --- tm.thread: threads from tidemill.core, and classes of threads.
 ---
---- An instance is a plain table in the state that made it; its thread stands in a weak table beside it. When it is started the
---- instance is sent as it is, and so is its class, the metatable: by name if it is a member of a module, else copied with its
---- methods and those it inherits. What all classes have in common is a member of this module, and goes by name.
+--- An instance is a plain table in the state that made it; its thread stands in a weak table beside it. When it is
+--- started the instance is sent as it is, and so is its class, the metatable: by name if it is a module's member, else
+--- copied with its methods and those it inherits. What all classes have in common is a member of this module.
 
 local core = require("tidemill.core").thread
 

@@ -1,5 +1,5 @@
-/* tm.thread, tm.spawn. Methods and fields take a thread's handle, or an instance of a class of threads (lua/tidemill/thread.lua):
- * a table whose thread stands in a weak table of the state. */
+/* tm.thread, tm.spawn. Methods and fields take a thread's handle, or an instance of a class of threads
+ * (lua/tidemill/thread.lua): a table whose thread stands in a weak table of the state. */
 #include "bindings/thread.h"
 
 #include "base/error.h"

@@ -1,5 +1,5 @@
---- Start, end, failure, cancellation and time-outs of threads made to come together: many tasks on all workers start threads and
---- join, ask, cancel and name them at the same instants; a hook counts the failures that nobody asked for. At the end every
+--- Start, end, failure, cancellation and time-outs of threads made to come together: many tasks on all workers start threads
+--- and join, ask, and cancel them at the same instants; a hook counts the failures that nobody asked for. At the end every
 --- thread has ended, each failure was told exactly once or had by somebody, and none is left in enumerate().
 --- TIDE_STRESS_SECONDS: how long, 5 by default.
 local tm = require "tidemill"
@@ -72,8 +72,9 @@ local function maker(number)
     local helpers = {}
     if math.random(4) == 1 then helpers[1] = pool:submit(function() pcall(thread.start, thread) end) end
     if math.random(20) > 1 then pcall(thread.start, thread) else thread:cancel() end
-    for i = #helpers + 1, #helpers + math.random(0, 3) do helpers[i] = pool:submit(function(r) pcall(meddle, thread, r) end,
-      math.random(1 << 20)) end
+    for i = #helpers + 1, #helpers + math.random(0, 3) do
+      helpers[i] = pool:submit(function(r) pcall(meddle, thread, r) end, math.random(1 << 20))
+    end
     pcall(thread.start, thread)
     pcall(meddle, math.random(2) == 1 and last or thread, math.random(1 << 20))
     for _, f in ipairs(helpers) do f:result(60) end

@@ -1,5 +1,5 @@
--- Values of a task and of a worker's state. CPython's threading.local is tm.task_local here, and its subclass __init__ that
--- runs in each thread is the function given to it; tm.worker_local has no counterpart there.
+-- Values of a task and of a worker's state. CPython's threading.local is tm.task_local here, and its subclass __init__
+-- that runs in each thread is the function given to it; tm.worker_local has no counterpart there.
 
 local tm = require "tidemill"
 local helper = require "helper"

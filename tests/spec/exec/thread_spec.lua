@@ -1,7 +1,7 @@
 -- Threads: names, start and join, failures, classes. What of CPython's has no counterpart here:
 -- - stack_size, get_native_id: a thread is no thread of the system, and has no stack of its own.
 -- - join(negative): ★ one rule for time arguments, a negative one raises.
--- - daemon threads are cut without clean-up: ★ they are cancelled, and their <close> variables run (tests/cli/threads.sh).
+-- - daemon threads are cut without clean-up: ★ they are cancelled, and close what they have (tests/cli/threads.sh).
 -- - the exit code after a failure: ★ it is 1 (tests/cli/threads.sh).
 -- - ids reused: they are not, over the whole run.
 
@@ -535,7 +535,7 @@ describe("thread", function()
       local Base = tm.thread.class("Base")
       function Base:init(x) self.x = x end
       function Base:run() self.y = self:compute() end
-      function Base:compute() return 1 end
+      function Base.compute() return 1 end
       Base.__len = function() return 42 end
       local Child = tm.thread.class { name = "Child", extends = Base }
       function Child:compute() return Base.compute(self) + self.x end
@@ -601,7 +601,7 @@ describe("thread", function()
       assert.matches("option 'name': a string expected", raised(tm.thread.class, { name = 5 }))
       assert.matches("option 'extends': a class of tm.thread.class", raised(tm.thread.class, { extends = {} }))
       assert.matches("name or table of options", raised(tm.thread.class, 5))
-      function C:run() end
+      function C.run() end
       assert.matches("a copy of an instance", raised(function()
         tm.submit(function() c:join() end):result()
       end))
