@@ -16,7 +16,9 @@ local M = {
 
 --- What every class inherits: the methods of a thread.
 M.base = { __name = "tidemill.thread_base" }
-for name, method in pairs(core.methods) do M.base[name] = method end
+for _, name in ipairs { "start", "join", "result", "error", "traceback", "is_alive", "cancel", "ignore" } do
+  M.base[name] = core[name]
+end
 
 --- __call of a class: a new instance with a thread of its own, which is not started.
 function M.construct(class, ...)

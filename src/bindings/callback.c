@@ -6,6 +6,8 @@
 #include "bindings/protect.h"
 #include "transport/handle.h"
 
+static void deliver(struct tide_mail *mail, struct tide_worker *worker);
+
 struct tide_callback *tide_callback_new(lua_State *L, const char *what)
 {
     int function = luaL_ref(L, LUA_REGISTRYINDEX); /* first, as it may raise */
@@ -14,6 +16,7 @@ struct tide_callback *tide_callback_new(lua_State *L, const char *what)
         luaL_unref(L, LUA_REGISTRYINDEX, function);
         luaL_error(L, "not enough memory");
     }
+    c->mail.deliver = deliver;
     c->home = tide_worker_of(L);
     c->what = what;
     c->function = function;
@@ -122,7 +125,6 @@ void tide_callback_retire(struct tide_callback *callback)
         return;
     }
     atomic_store(&callback->retired, 1);
-    callback->mail.deliver = deliver;
     if (atomic_fetch_add(&callback->posted, 1) == 0)
         post(callback);
 }
@@ -134,7 +136,6 @@ void tide_callback_abandon(struct tide_callback *callback)
 
 void tide_callback_fire(struct tide_callback *callback, struct tide_object *argument)
 {
-    callback->mail.deliver = deliver;
     if (!callback->again) {
         callback->argument = argument;
         post(callback);

@@ -193,6 +193,9 @@ static void prepare_instance(lua_State *L, struct tide_thread *thread)
         luaL_error(L, "cannot start thread '%s': its class has no method 'run'", tide_thread_name(thread));
     if (tide_thread_phase(thread) != TIDE_THREAD_NEW)
         return;
+    tide_message_unref(tide_future_take_call(&thread->future)); /* of a start that was refused */
+    tide_message_unref(thread->future.code);
+    thread->future.code = NULL;
     lua_settop(L, 2);
     lua_rawgetp(L, LUA_REGISTRYINDEX, &runner);
     lua_pushvalue(L, 2);
@@ -342,6 +345,24 @@ static int wait_finish(lua_State *L, int status, lua_KContext context)
     return 1;
 }
 
+static int heard(lua_State *L, int status, lua_KContext context)
+{
+    (void)status;
+    tide_await_check(L, tide_await_end(L));
+    return answer(L, thread_at(L, 1), (int)context);
+}
+
+/* It has ended, nobody has waited. A failure may be on its way to an excepthook of this state, as mail that was not looked at
+ * yet: it has its turn first, so that who joined finds it told. */
+static int answer_now(lua_State *L, struct tide_thread *thread, int what)
+{
+    if (what != ASK_JOIN || tide_future_state(&thread->future) != TIDE_FUTURE_FAILED)
+        return answer(L, thread, what);
+    tide_wait_begin(tide_await_prepare(L));
+    struct tide_await how = {.deadline = tide_deadline_after(0), .what = "its turn"};
+    return tide_await(L, &how, what, heard);
+}
+
 static int ask(lua_State *L, int what, const char *deed)
 {
     int64_t deadline = tide_await_deadline(L, 2);
@@ -353,7 +374,7 @@ static int ask(lua_State *L, int what, const char *deed)
                           tide_thread_name(thread));
     lua_settop(L, 2);
     if (tide_future_done(&thread->future))
-        return answer(L, thread, what);
+        return answer_now(L, thread, what);
     struct tide_task *task = tide_await_prepare(L);
     if (what != ASK_JOIN)
         tide_thread_ask(thread); /* nothing raises before wait_finish takes it back */
@@ -361,7 +382,7 @@ static int ask(lua_State *L, int what, const char *deed)
     if (tide_future_enqueue(&thread->future, &task->waiter, task) && tide_await_skip(task)) {
         if (what != ASK_JOIN)
             tide_thread_answered(thread);
-        return answer(L, thread, what);
+        return answer_now(L, thread, what);
     }
     tide_future_lend_own(task);
     struct tide_await how = {.deadline = deadline, .edge = &edges[what], .object = &thread->future.object};
@@ -643,7 +664,7 @@ static void open_class(lua_State *L)
     tide_bind_hidden_class(L, list_name, list_gc);
 }
 
-/* core.thread: what lua/tidemill/thread.lua is made of */
+/* core.thread: what lua/tidemill/thread.lua is made of, the methods among it: so deep in a module names are found, not deeper */
 static void open_parts(lua_State *L)
 {
     static const luaL_Reg parts[] = {
@@ -653,8 +674,7 @@ static void open_parts(lua_State *L)
         {NULL, NULL},
     };
     luaL_newlib(L, parts);
-    luaL_newlib(L, methods);
-    lua_setfield(L, -2, "methods");
+    luaL_setfuncs(L, methods, 0);
     lua_setfield(L, -2, "thread");
 }
 

@@ -7,6 +7,7 @@
 #include "fake_worker.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 
 static struct tide_thread *told;
@@ -287,7 +288,7 @@ static void lack_of_memory_is_told(void **state)
 
 /* ---- start, cancel and name at once ---- */
 
-enum { ROUNDS = 2000 };
+enum { ROUNDS = 500 };
 
 static struct tide_thread *_Atomic raced;
 static _Atomic int round_now, ready, starts, done;
@@ -298,7 +299,7 @@ static void *racer(void *arg)
     for (int i = 1; i <= ROUNDS; i++) {
         atomic_fetch_add(&ready, 1);
         while (atomic_load(&round_now) < i)
-            ;
+            sched_yield();
         if (which == 0)
             tide_thread_cancel(atomic_load(&raced));
         else if (tide_thread_launch(atomic_load(&raced)) == 0)
@@ -320,11 +321,11 @@ static void start_and_cancel_at_once_leave_one_winner(void **state)
     for (int i = 1; i <= ROUNDS; i++) {
         struct tide_thread *thread = fresh(false);
         while (atomic_load(&ready) < 3 * i)
-            ;
+            sched_yield();
         atomic_store(&raced, thread);
         atomic_store(&round_now, i);
         while (atomic_load(&done) < 3 * i)
-            ;
+            sched_yield();
         struct tide_entry *entry = fake_pop();
         if (entry) { /* started, and then cancelled: cancel came last, or there was no start */
             begun++;

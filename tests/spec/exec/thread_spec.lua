@@ -332,11 +332,11 @@ describe("thread", function()
       local t = tm.thread { name = "me", target = function()
         local me = tm.thread.current()
         local nested = coroutine.wrap(function() return tm.thread.current() end)()
-        return me, rawequal(me, nested), rawequal(me, tm.thread.current()), me.id
+        local listed = tm.thread.enumerate()[2]
+        return rawequal(me, nested), rawequal(me, tm.thread.current()), rawequal(me, listed), me.id
       end }:start()
-      local me, nested, again, id = t:result()
-      assert.is_true(rawequal(t, me))
-      assert.is_true(nested and again)
+      local nested, again, listed, id = t:result()
+      assert.is_true(nested and again and listed)
       assert.equal(t.id, id)
     end)
 
