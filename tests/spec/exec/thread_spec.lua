@@ -238,7 +238,7 @@ describe("thread", function()
     end)
 
     it("raise the failure as it was raised", function()
-      local t = tm.spawn(function() error({ code = 7 }) end)
+      local t = tm.thread { target = function() error({ code = 7 }) end }:ignore():start()
       assert.equal(7, raised(t.result, t).code)
       assert.equal(7, t:error().code)
       assert.matches("stack traceback", t:traceback())
