@@ -664,7 +664,7 @@ static void open_class(lua_State *L)
     tide_bind_hidden_class(L, list_name, list_gc);
 }
 
-/* core.thread: what lua/tidemill/thread.lua is made of, the methods among it: so deep in a module names are found, not deeper */
+/* core.thread: what lua/tidemill/thread.lua is made of, methods included: names of functions are found so deep, not deeper. */
 static void open_parts(lua_State *L)
 {
     static const luaL_Reg parts[] = {
