@@ -8,16 +8,12 @@
 #include "bindings/call.h"
 #include "bindings/excepthook.h"
 #include "bindings/future.h"
-#include "bindings/locals.h"
 #include "bindings/module.h"
 #include "bindings/program.h"
 
 #include <string.h>
 
 static const char instances, runner; /* registry: [instance] = handle, weak; the function that runs an instance */
-static const char list_name[] = "tidemill.thread.list";
-
-static struct tide_thread *main_thread; /* fixed while scripts run */
 
 /* ---- arguments ---- */
 
@@ -56,19 +52,12 @@ static struct tide_thread *check_own(lua_State *L, const char *deed)
 {
     struct tide_thread *thread = check(L);
     enum tide_thread_phase phase = tide_thread_phase(thread);
-    if (thread == main_thread)
+    if (thread == tide_thread_main())
         luaL_error(L, "cannot %s 'main': it is the program's main chunk", deed);
     if (phase == TIDE_THREAD_STANDS || phase == TIDE_THREAD_STOOD)
         luaL_error(L, "cannot %s '%s': it is no thread but a task of an executor, a scope or a callback; use its future", deed,
                    tide_thread_name(thread));
     return thread;
-}
-
-/* The thread whose task runs, NULL in others' tasks. */
-static struct tide_thread *own_thread(lua_State *L)
-{
-    struct tide_task *task = tide_task_of(L);
-    return task ? tide_thread_of(tide_call_future(task)) : NULL;
 }
 
 /* ---- making and starting ---- */
@@ -92,7 +81,7 @@ static void start_entry(struct tide_entry *entry, struct tide_worker *worker)
 /* out: the handle of a new thread */
 static struct tide_thread *make(lua_State *L)
 {
-    struct tide_thread *own = own_thread(L);
+    struct tide_thread *own = tide_thread_own(L);
     struct tide_thread *thread = tide_thread_new(start_entry, own && atomic_load(&own->daemon));
     tide_bind_new(L, (struct tide_object *)thread);
     tide_handle_register(L, -1); /* enumerate and current find it */
@@ -237,7 +226,7 @@ static int bind_instance(lua_State *L)
 static int enter_instance(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
-    struct tide_thread *own = own_thread(L);
+    struct tide_thread *own = tide_thread_own(L);
     if (!own)
         return luaL_error(L, "no thread runs here");
     lua_rawgetp(L, LUA_REGISTRYINDEX, &instances);
@@ -369,7 +358,7 @@ static int ask(lua_State *L, int what, const char *deed)
     struct tide_thread *thread = check_own(L, deed);
     if (tide_thread_phase(thread) == TIDE_THREAD_NEW)
         return luaL_error(L, "cannot %s thread '%s': it was not started", deed, tide_thread_name(thread));
-    if (thread == own_thread(L))
+    if (thread == tide_thread_own(L))
         return luaL_error(L, "cannot %s thread '%s': it is the one that runs, and would wait for itself", deed,
                           tide_thread_name(thread));
     lua_settop(L, 2);
@@ -544,107 +533,6 @@ static int newindex(lua_State *L)
     return 0;
 }
 
-/* ---- the threads there are ---- */
-
-static int push_standing(lua_State *L)
-{
-    struct tide_task *task = tide_task_of(L);
-    tide_locals_push(L);
-    if (lua_rawgeti(L, -1, 0) == LUA_TNIL) {
-        lua_pop(L, 1);
-        tide_bind_new(L, (struct tide_object *)tide_thread_stand(tide_task_name(task), task->id));
-        tide_handle_register(L, -1);
-        lua_pushvalue(L, -1);
-        lua_rawseti(L, -3, 0);
-    }
-    return 1;
-}
-
-static int current(lua_State *L)
-{
-    struct tide_task *task = tide_task_of(L);
-    struct tide_thread *own = own_thread(L);
-    if (!task)
-        return luaL_error(L, "no task is running");
-    if (task->flags & TIDE_TASK_MAIN)
-        own = main_thread;
-    if (!own)
-        return push_standing(L);
-    tide_handle_push(L, &own->future.object);
-    return 1;
-}
-
-static int main_of(lua_State *L)
-{
-    tide_handle_push(L, &main_thread->future.object);
-    return 1;
-}
-
-struct list {
-    size_t count;
-    struct tide_thread *threads[];
-};
-
-static int list_gc(lua_State *L)
-{
-    struct list *list = lua_touserdata(L, 1);
-    for (; list->count; list->count--)
-        tide_thread_unref(list->threads[list->count - 1]);
-    return 0;
-}
-
-static int enumerate(lua_State *L)
-{
-    struct list *list;
-    size_t room, there = tide_threads_count();
-    do { /* more may have been started meanwhile */
-        lua_settop(L, 0);
-        room = there + 16;
-        list = lua_newuserdatauv(L, sizeof *list + room * sizeof *list->threads, 0);
-        list->count = 0;
-        luaL_setmetatable(L, list_name);
-        there = tide_threads_list(list->threads, room);
-        list->count = there < room ? there : room;
-    } while (there > room);
-    lua_createtable(L, (int)list->count + 1, 0);
-    lua_Integer n = 0;
-    if (tide_thread_is_alive(main_thread)) {
-        main_of(L);
-        lua_rawseti(L, 2, ++n);
-    }
-    for (size_t i = 0; i < list->count; i++) {
-        tide_handle_push(L, &list->threads[i]->future.object);
-        lua_rawseti(L, 2, ++n);
-    }
-    lua_pushcfunction(L, list_gc);
-    lua_pushvalue(L, 1);
-    lua_call(L, 1, 0);
-    return 1;
-}
-
-static int active_count(lua_State *L)
-{
-    lua_pushinteger(L, (lua_Integer)tide_threads_count() + tide_thread_is_alive(main_thread));
-    return 1;
-}
-
-int tide_thread_main_open(const struct tide_task *task)
-{
-    main_thread = tide_thread_stand("main", task->id);
-    return main_thread ? 0 : TIDE_ENOMEM;
-}
-
-void tide_thread_main_ended(void)
-{
-    tide_thread_stood(main_thread);
-}
-
-void tide_thread_main_close(void)
-{
-    tide_thread_unref(main_thread);
-    main_thread = NULL;
-}
-
 /* ---- opening ---- */
 
 static const luaL_Reg methods[] = {
@@ -661,16 +549,25 @@ static void open_class(lua_State *L)
     lua_pushcclosure(L, handle_index, 1);
     lua_setfield(L, -2, "__index");
     tide_handle_class(L, &tide_thread_class);
-    tide_bind_hidden_class(L, list_name, list_gc);
+    tide_thread_list_open(L);
 }
 
 /* core.thread: what lua/tidemill/thread.lua is made of, methods included: names of functions are found so deep, not deeper. */
 static void open_parts(lua_State *L)
 {
     static const luaL_Reg parts[] = {
-        {"new", new},         {"current", current},           {"main", main_of},        {"enumerate", enumerate},
-        {"bind", bind_instance}, {"enter", enter_instance},   {"set_runner", set_runner}, {"active_count", active_count},
-        {"index", instance_index}, {"newindex", newindex},    {"tostring", tostring},   {"set_excepthook", tide_excepthook_set},
+        {"new", new},
+        {"current", tide_thread_current},
+        {"main", tide_thread_push_main},
+        {"enumerate", tide_thread_enumerate},
+        {"active_count", tide_thread_active_count},
+        {"set_excepthook", tide_excepthook_set},
+        {"bind", bind_instance},
+        {"enter", enter_instance},
+        {"set_runner", set_runner},
+        {"index", instance_index},
+        {"newindex", newindex},
+        {"tostring", tostring},
         {NULL, NULL},
     };
     luaL_newlib(L, parts);
