@@ -199,6 +199,7 @@ static bool set_hop(struct tide_transfer *t)
     bool failed = false;
     int64_t left = t->request.connect_ns / 1000000 - (int64_t)(t->dns_s * 1e3);
     SET(t->easy, CURLOPT_URL, t->target.url);
+    SET(t->easy, CURLOPT_CURLU, t->target.parts);
     SET(t->easy, CURLOPT_HTTPHEADER, t->header_count ? t->header_nodes : NULL);
     SET(t->easy, CURLOPT_CONNECTTIMEOUT_MS, left < 1 ? 1L : left < INT_MAX ? (long)left : (long)INT_MAX);
     t->resolve_node = (struct curl_slist){.data = t->addresses};

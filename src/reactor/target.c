@@ -109,38 +109,61 @@ static char *copy(const char *text, size_t size)
     return tide_concat(text, size, "", 0, "", 0);
 }
 
+/* The URL as libcurl would have it after parsing, for a third of the instructions. NULL where it must do that itself: what is
+ * percent-encoded would become lower case, and an empty query is none to libcurl. */
+static CURLU *compose(const struct tide_target *target, bool has_port, char *path)
+{
+    char *query = strchr(path, '?');
+    CURLU *parts = strchr(path, '%') || (query && !query[1]) ? NULL : tide_curl.curl_url();
+    if (!parts)
+        return NULL;
+    if (query)
+        *query = '\0';
+    bool failed = tide_curl.curl_url_set(parts, CURLUPART_SCHEME, target->tls ? "https" : "http", 0) != CURLUE_OK ||
+                  tide_curl.curl_url_set(parts, CURLUPART_HOST, target->host, 0) != CURLUE_OK ||
+                  (has_port && tide_curl.curl_url_set(parts, CURLUPART_PORT, target->port, 0) != CURLUE_OK) ||
+                  tide_curl.curl_url_set(parts, CURLUPART_PATH, path, 0) != CURLUE_OK ||
+                  (query && tide_curl.curl_url_set(parts, CURLUPART_QUERY, query + 1, 0) != CURLUE_OK);
+    if (query)
+        *query = '?';
+    if (!failed)
+        return parts;
+    tide_curl.curl_url_cleanup(parts);
+    return NULL;
+}
+
 /* 1: done. 0: not that plain. TIDE_ENOMEM. */
 static int init_plain(struct tide_target *target, const char *url)
 {
     bool tls = strncmp(url, "https://", 8) == 0;
     if (!tls && strncmp(url, "http://", 7) != 0)
         return 0;
-    const char *host = url + (tls ? 8 : 7), *rest = host + host_size(host), *port = tls ? "443" : "80";
-    size_t size = (size_t)(rest - host), port_size = strlen(port);
-    if (*rest == ':') {
-        port = rest + 1;
+    const char *host = url + (tls ? 8 : 7), *end = host + host_size(host), *rest = end, *port = tls ? "443" : "80";
+    size_t size = (size_t)(end - host), port_size = strlen(port);
+    bool has_port = *end == ':';
+    if (has_port) {
+        port = end + 1;
         port_size = strspn(port, "0123456789");
         rest = port + port_size;
     }
     if (!size || size > 253 || !port_size || port_size > 5 || *port == '0' || !is_plain_rest(rest))
         return 0;
     const char *last = host; /* libcurl reads 0x7f.1 and 2130706433 as addresses too: what begins like one must be one */
-    for (const char *at = host; at < host + size; at++)
-        last = at[0] == '.' && at + 1 < host + size ? at + 1 : last;
+    for (const char *at = host; at < end; at++)
+        last = at[0] == '.' && at + 1 < end ? at + 1 : last;
     target->host = copy(host, size);
     target->port = copy(port, port_size);
-    target->url = *rest ? tide_strdup(url) : NULL;
-    if (!*rest) { /* an empty path is "/" */
-        struct tide_strbuf with_path = {0};
-        tide_strbuf_printf(&with_path, "%s/", url);
-        target->url = tide_strbuf_detach(&with_path);
-    }
-    int failed = target->host && target->port && target->url ? complete(target, tls ? "https" : "http") : TIDE_ENOMEM;
+    target->url = *rest ? tide_strdup(url) : tide_concat(url, (size_t)(rest - url), "/", 1, "", 0); /* an empty path is "/" */
+    target->origin = tide_concat(url, (size_t)(end - url), ":", 1, port, port_size);
+    target->tls = tls;
+    target->literal = target->host && is_literal(target->host);
+    bool failed = !target->host || !target->port || !target->url || !target->origin;
     bool strange = !failed && !target->literal && *last >= '0' && *last <= '9';
-    if (failed || strange || (!failed && strtol(target->port, NULL, 10) > 65535)) {
+    if (failed || strange || strtol(target->port, NULL, 10) > 65535) {
         tide_target_fini(target);
-        return failed;
+        return failed ? TIDE_ENOMEM : 0;
     }
+    target->parts = compose(target, has_port, target->url + (rest - url));
     return 1;
 }
 
@@ -198,5 +221,7 @@ void tide_target_fini(struct tide_target *target)
     tide_free(target->origin);
     tide_free(target->host);
     tide_free(target->port);
+    if (target->parts)
+        tide_curl.curl_url_cleanup(target->parts);
     *target = (struct tide_target){0};
 }

@@ -16,6 +16,7 @@ struct tide_target {
     char *origin;    /* "https://example.com:443" */
     char *host;      /* "example.com", "127.0.0.1", "[::1]" */
     char *port;      /* "443" */
+    struct Curl_URL *parts; /* what libcurl would make of the URL, so that it need not parse it again; NULL: it has to */
     bool tls;
     bool literal;    /* the host is an address: no look-up */
 };

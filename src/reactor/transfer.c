@@ -163,18 +163,23 @@ static void act(struct tide_operation *op, uint32_t asks);
 struct tide_transfer *tide_transfer_new(const struct tide_request *request, char *problem, size_t room)
 {
     struct tide_transfer *t = take_spare();
-    snprintf(problem, room, "not enough memory");
-    if (!t)
-        return NULL;
-    tide_operation_init(&t->operation, &transfer_class, act);
-    if (copy_request(t, request) && tide_target_init(&t->target, NULL, request->url, problem, room) == 0 &&
-        (!request->proxy || tide_target_init(&t->proxy, NULL, request->proxy, problem, room) == 0)) {
+    int failed = TIDE_ENOMEM;
+    if (t) {
+        tide_operation_init(&t->operation, &transfer_class, act);
+        if (copy_request(t, request))
+            failed = tide_target_init(&t->target, NULL, request->url, problem, room);
+        if (!failed && request->proxy)
+            failed = tide_target_init(&t->proxy, NULL, request->proxy, problem, room);
+    }
+    if (!failed) {
         t->method = t->request.method;
         t->send_body = t->request.body != NULL;
         t->send_secrets = true;
         return t;
     }
-    tide_object_unref(&t->operation.object);
+    tide_transfer_unref(t);
+    if (failed == TIDE_ENOMEM)
+        snprintf(problem, room, "not enough memory");
     return NULL;
 }
 

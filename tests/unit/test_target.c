@@ -46,6 +46,32 @@ static bool same_text(const char *what, const char *url, const char *plain, cons
     return false;
 }
 
+static bool same_part(CURLU *plain, CURLU *libcurl, CURLUPart which, const char *url)
+{
+    char *a = NULL, *b = NULL;
+    CURLUcode code = tide_curl.curl_url_get(plain, which, &a, 0);
+    bool same = code == tide_curl.curl_url_get(libcurl, which, &b, 0) &&
+                (code || same_text("a part", url, a, b));
+    if (!same)
+        print_error("part %d of '%s' differs\n", which, url);
+    tide_curl.curl_free(a);
+    tide_curl.curl_free(b);
+    return same;
+}
+
+/* Handed to a transfer they must be what libcurl would have made of the URL itself, with the flags that it uses there. */
+static bool parts_agree(const struct tide_target *target)
+{
+    if (!target->parts)
+        return true;
+    CURLU *libcurl = tide_curl.curl_url();
+    bool same = tide_curl.curl_url_set(libcurl, CURLUPART_URL, target->url, CURLU_GUESS_SCHEME | CURLU_NON_SUPPORT_SCHEME) == 0;
+    for (CURLUPart which = CURLUPART_URL; which <= CURLUPART_ZONEID; which++)
+        same &= same_part(target->parts, libcurl, which, target->url);
+    tide_curl.curl_url_cleanup(libcurl);
+    return same;
+}
+
 static bool agree_on(const char *url)
 {
     struct tide_target plain, libcurl;
@@ -56,7 +82,7 @@ static bool agree_on(const char *url)
     if (!by_hand && !by_libcurl)
         same = same_text("URL", url, plain.url, libcurl.url) & same_text("origin", url, plain.origin, libcurl.origin) &
                same_text("host", url, plain.host, libcurl.host) & same_text("port", url, plain.port, libcurl.port) &
-               (plain.tls == libcurl.tls) & (plain.literal == libcurl.literal);
+               (plain.tls == libcurl.tls) & (plain.literal == libcurl.literal) & parts_agree(&plain);
     tide_target_fini(&plain);
     tide_target_fini(&libcurl);
     return same;
