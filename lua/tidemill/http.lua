@@ -5,6 +5,8 @@ local core = require("tidemill.core")
 local build = require("tidemill.http_request")
 local response = require("tidemill.http_response")
 
+local transfer = core.http.transfer
+
 local M = {}
 
 --- The metatables of responses and of their headers; members, so that both travel between tasks.
@@ -22,16 +24,14 @@ local METHODS = { get = "GET", head = "HEAD", post = "POST", put = "PUT", patch 
 local IDEMPOTENT = { GET = true, HEAD = true, PUT = true, DELETE = true, OPTIONS = true, TRACE = true }
 
 --- One attempt: a response, or nil, err.
-local function attempt(spec, deadline)
-  spec.deadline = deadline
-  local started = core.monotonic()
-  local status, version, head, body, url, redirects, timings, cookies = core.http.transfer(spec)
-  if not status then
-    local err = version
-    err.url, err.method = spec.url, spec.method
-    return nil, err
+local function attempt(spec, url, deadline)
+  local status, version, head, body, last_url, redirects, elapsed, timings, cookies = transfer(spec, url, deadline)
+  if status then
+    return response.new(spec, status, version, head, body, last_url, redirects, elapsed, timings, cookies)
   end
-  return response.new(spec, status, version, head, body, url, redirects, timings, cookies, core.monotonic() - started)
+  local err = version
+  err.url, err.method = url, spec.method
+  return nil, err
 end
 
 --- The delay that the server asks for, in seconds; nil if it asks for none.
@@ -61,15 +61,14 @@ local function next_delay(res, err, retry, n)
   return math.max(asked or 0, math.random() * ceiling) -- "full jitter": Brooker, Exponential Backoff And Jitter (2015)
 end
 
-local function with_retries(spec, retry, started, timeout)
-  local over = timeout and started + timeout
-  local share = timeout and timeout / 4 -- so that one attempt that hangs leaves time for others
+local function with_retries(spec, url, retry, over)
+  local share = spec.timeout and spec.timeout / 4 -- so that one attempt that hangs leaves time for others
   local n = 0
   local res, err
   while true do
     n = n + 1
     local last = n > retry.attempts
-    res, err = attempt(spec, over and (last and over or math.min(over, core.monotonic() + share)))
+    res, err = attempt(spec, url, over and (last and over or math.min(over, core.monotonic() + share)))
     if last then break end
     local delay, problem = next_delay(res, err, retry, n)
     if problem then
@@ -86,14 +85,14 @@ local function with_retries(spec, retry, started, timeout)
 end
 
 local function perform(method, url, options, jar)
-  local spec, retry = build(method, url, options, jar)
+  local spec, target, retry = build(method, url, options, jar)
   local timeout = spec.timeout
-  local started = core.monotonic()
+  local over = timeout and core.monotonic() + timeout
   local res, err
   if retry and (IDEMPOTENT[spec.method] or retry.unsafe) then
-    res, err = with_retries(spec, retry, started, timeout)
+    res, err = with_retries(spec, target, retry, over)
   else
-    res, err = attempt(spec, timeout and started + timeout)
+    res, err = attempt(spec, target, over)
   end
   if res and jar then jar.lines = res._cookies or jar.lines end
   return res, err

@@ -181,13 +181,13 @@ local function split_secrets(url)
 end
 
 --- "host\tsubdomains\tpath\tsecure\texpires\tname\tvalue", as browsers of old kept them; for libcurl.
-local function set_cookies(spec, cookies, jar)
+local function set_cookies(spec, url, cookies, jar)
   local lines = { jar and jar.lines ~= "" and jar.lines:gsub("\n$", "") or nil }
   if cookies ~= nil then
-    local host = spec.url:match("^%a[%w+.-]*://[^/?#]*"):gsub("^.*//", ""):gsub("^.*@", ""):gsub(":%d*$", ""):lower()
+    local host = url:match("^%a[%w+.-]*://[^/?#]*"):gsub("^.*//", ""):gsub("^.*@", ""):gsub(":%d*$", ""):lower()
     host = host:match("^%[(.*)%]$") or host
     -- a redirect to http does not tell them
-    local secure = spec.url:find("^[hH][tT][tT][pP][sS]:") and "TRUE" or "FALSE"
+    local secure = url:find("^[hH][tT][tT][pP][sS]:") and "TRUE" or "FALSE"
     for _, name in ipairs(sorted_keys("cookies", expect("cookies", cookies, "table"))) do
       local value = scalar("cookies", name, cookies[name])
       if (name .. value):find("[%c;]") or name:find("[=%s]") or name == "" then
@@ -256,17 +256,25 @@ local function read_http_version(version)
   return number
 end
 
---- Most requests: no options at all.
+--- Most requests have no options at all. Without a proxy they differ in nothing but their URL.
+local constant = {}
+
 local function plain(method, url)
-  return {
-    method = method, url = url, verify = true, decode = true, max_redirects = MAX_REDIRECTS,
+  local spec = constant[method]
+  if spec then return spec end
+  spec = {
+    method = method, constant = not uses_proxies, verify = true, decode = true, max_redirects = MAX_REDIRECTS,
     connect_timeout = CONNECT_S, stall_timeout = STALL_S, max_body = MAX_BODY,
     proxy = uses_proxies and environment_proxy(url) or nil,
-    deadline = nil, -- has its place already when it is set
   }
+  if spec.constant then constant[method] = spec end
+  return spec
 end
 
 --- What core.http.transfer wants, and the retries or nil.
+---@return table spec
+---@return string url
+---@return table? retries
 return function(method, url, options, jar)
   if type(url) ~= "string" or url == "" then
     complain("a URL (a string) expected, got %s", url == "" and "''" or type(url))
@@ -274,7 +282,7 @@ return function(method, url, options, jar)
   if url:find("\0", 1, true) or url:find("\n", 1, true) then complain("the URL has a line break or NUL in it") end
   local auth
   if url:find("@", 1, true) then url, auth = split_secrets(url) end
-  if options == nil and not jar and not auth then return plain(method, url) end
+  if options == nil and not jar and not auth then return plain(method, url), url end
   options = options == nil and {} or options
   if type(options) ~= "table" then complain("a table of options expected, got %s", type(options)) end
   for key in pairs(options) do
@@ -288,9 +296,9 @@ return function(method, url, options, jar)
   if type(method) ~= "string" or not method:find(TOKEN) then
     complain("option 'method': a word like GET expected, got %s", tostring(method))
   end
+  local target = with_query(url, options.query)
   local spec = {
     method = method:upper(),
-    url = with_query(url, options.query),
     verify = boolean(options, "verify", true),
     ca = text(options, "ca"),
     decode = boolean(options, "decode", true) and options.path == nil, -- a file gets what the server has
@@ -318,8 +326,8 @@ return function(method, url, options, jar)
   set_body(spec, options, has)
   set_auth(spec, options.auth == nil and auth or options.auth, has)
   if spec.proxy == "" then spec.proxy = nil end
-  if (options.cookies ~= nil or jar) and spec.url:find("^%a[%w+.-]*://") then
-    set_cookies(spec, options.cookies, jar)
+  if (options.cookies ~= nil or jar) and target:find("^%a[%w+.-]*://") then
+    set_cookies(spec, target, options.cookies, jar)
   end
-  return spec, read_retries(options.retries)
+  return spec, target, read_retries(options.retries)
 end

@@ -121,7 +121,7 @@ end
 local versions = { [10] = "1.0", [11] = "1.1", [20] = "2" }
 
 --- From what core.http.transfer returned.
-function M.new(spec, status, version, head, body, url, redirects, timings, cookies, elapsed)
+function M.new(spec, status, version, head, body, url, redirects, elapsed, timings, cookies)
   local stream = spec.stream and body or nil
   return setmetatable({
     status = status, version = versions[version], url = url, redirects = redirects, elapsed = elapsed,

@@ -1,9 +1,10 @@
 /* What tm.http is made of (lua/tidemill/http.lua): core.http.transfer, and streams.
  *
- *     transfer{url=, method=, …} → status, version, head, body, url, redirects, timings, cookies
- *                                   body: a string, or the stream where `stream` is set
- *                                → nil, err
- *     stream:read([deadline])    → piece; nil at the end; nil, err
+ *     transfer({method=, …}, url[, deadline]) → status, version, head, body, url, redirects, elapsed, timings, cookies
+ *                                                body: a string, or the stream where `stream` is set
+ *                                             → nil, err
+ *                                                a table with `constant` is read once, at its first transfer
+ *     stream:read([deadline])                 → piece; nil at the end; nil, err
  *
  * The table is made by http.lua and not looked at by users: what is wrong in it was told there. */
 #include "reactor/transfer.h"
@@ -20,9 +21,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SPEC = 1, BOX, BASE = BOX, IDLE_BOXES = 100 }; /* the stack of `transfer` while it waits */
+enum { SPEC = 1, URL, BOX, BASE = BOX, IDLE_BOXES = 100 }; /* the stack of `transfer` while it waits */
 
 static const char box_name[] = "tidemill.http.box";
+static const char constants[] = "tidemill.http.constants";
 
 /* What holds the transfer while its task waits: it is dropped and let go whatever happens. */
 static int drop_box(lua_State *L)
@@ -121,7 +123,6 @@ static void read_spec(lua_State *L, struct tide_request *request)
 {
     *request = (struct tide_request){
         .method = text(L, "method"),
-        .url = text(L, "url"),
         .user = text(L, "user"),
         .password = text(L, "password"),
         .cookies = text(L, "cookies"),
@@ -142,6 +143,35 @@ static void read_spec(lua_State *L, struct tide_request *request)
     request->body = lua_tolstring(L, -1, &request->body_size);
     lua_pop(L, 1);
     header_lines(L, request);
+}
+
+/* Pushes what was read of a table that is `constant`; it is kept by the table, which has the strings. */
+static const struct tide_request *push_constant(lua_State *L)
+{
+    lua_rawgetp(L, LUA_REGISTRYINDEX, constants);
+    lua_pushvalue(L, SPEC);
+    if (lua_rawget(L, -2) == LUA_TUSERDATA)
+        return lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    struct tide_request *request = lua_newuserdatauv(L, sizeof *request, 1);
+    int made = lua_gettop(L);
+    read_spec(L, request);
+    lua_setiuservalue(L, made, 1); /* the lines of the headers */
+    lua_settop(L, made);
+    lua_pushvalue(L, SPEC);
+    lua_pushvalue(L, made);
+    lua_rawset(L, made - 1);
+    return request;
+}
+
+/* What stays on the stack is what the request points to. */
+static void read_request(lua_State *L, struct tide_request *request)
+{
+    if (flag(L, "constant"))
+        *request = *push_constant(L);
+    else
+        read_spec(L, request);
+    request->url = lua_tostring(L, URL);
 }
 
 /* ---- the response ---- */
@@ -179,7 +209,7 @@ static void push_stream(lua_State *L, struct tide_transfer *transfer)
     tide_bind_new(L, (struct tide_object *)tide_stream_new(transfer));
 }
 
-static int push_response(lua_State *L, struct tide_transfer *transfer)
+static int push_response(lua_State *L, struct tide_transfer *transfer, int64_t started)
 {
     const struct tide_response *response = tide_transfer_response(transfer);
     bool stream = flag(L, "stream");
@@ -192,37 +222,36 @@ static int push_response(lua_State *L, struct tide_transfer *transfer)
         push_buffer(L, &response->body);
     push_buffer(L, &response->url);
     lua_pushinteger(L, response->redirects);
-    if (stream) { /* the end is not known yet */
-        lua_pushnil(L);
+    lua_pushnumber(L, (lua_Number)(tide_now_ns() - started) * 1e-9);
+    if (stream) /* the end is not known yet */
         return 7;
-    }
     push_timings(L, &response->timings);
     push_buffer(L, &response->cookies);
-    return 8;
+    return 9;
 }
 
 /* ---- the wait ---- */
 
 static int timed_out(lua_State *L)
 {
-    lua_pushfstring(L, "%s %s: no complete response within the time limit (timeout)", text(L, "method"), text(L, "url"));
+    lua_pushfstring(L, "%s %s: no complete response within the time limit (timeout)", text(L, "method"),
+                    lua_tostring(L, URL));
     return fail(L, "timeout");
 }
 
-static int deliver(lua_State *L, struct tide_transfer *transfer)
+static int deliver(lua_State *L, struct tide_transfer *transfer, int64_t started)
 {
     const struct tide_response *response = tide_transfer_response(transfer);
     /* a stream that failed behind its head: whoever reads it is told. Its response->kind may be written right now. */
     bool headed = flag(L, "stream") && tide_transfer_has_head(transfer);
-    int count = !headed && response->kind ? push_failure(L, response) : push_response(L, transfer);
+    int count = !headed && response->kind ? push_failure(L, response) : push_response(L, transfer, started);
     let_go(L);
     return count;
 }
 
-static int finish(lua_State *L, int status, lua_KContext context)
+static int finish(lua_State *L, int status, lua_KContext started)
 {
     (void)status;
-    (void)context;
     struct tide_transfer **box = lua_touserdata(L, BOX), *transfer = *box;
     struct tide_operation *op = tide_transfer_operation(transfer);
     enum tide_wait_state how = tide_await_end(L);
@@ -232,7 +261,7 @@ static int finish(lua_State *L, int status, lua_KContext context)
         let_go(L); /* what has come so far is not kept until the collector finds the box */
     }
     tide_await_check(L, how);
-    return how == TIDE_WAIT_WOKEN ? deliver(L, transfer) : timed_out(L);
+    return how == TIDE_WAIT_WOKEN ? deliver(L, transfer, started) : timed_out(L);
 }
 
 static int64_t deadline_of(lua_State *L, int index)
@@ -255,17 +284,16 @@ static int transfer(lua_State *L)
 {
     char problem[320];
     struct tide_request request;
+    int64_t started = tide_now_ns(), deadline = deadline_of(L, 3);
     luaL_checktype(L, SPEC, LUA_TTABLE);
-    lua_settop(L, SPEC);
+    lua_settop(L, URL);
     if (tide_curl_ready(problem)) {
         lua_pushstring(L, problem);
         return fail(L, "system");
     }
     struct tide_task *task = tide_await_prepare(L);
     struct tide_transfer **box = push_box(L);
-    read_spec(L, &request);
-    lua_getfield(L, SPEC, "deadline");
-    int64_t deadline = deadline_of(L, -1);
+    read_request(L, &request);
     *box = tide_transfer_new(&request, problem, sizeof problem);
     lua_settop(L, BASE);
     if (!*box) {
@@ -284,8 +312,8 @@ static int transfer(lua_State *L)
     int there = request.sink == TIDE_SINK_STREAM ? tide_transfer_enqueue_head(*box, &task->waiter, task)
                                                  : tide_operation_enqueue(op, &task->waiter, task);
     if (there && tide_await_skip(task))
-        return deliver(L, *box);
-    return tide_await(L, &(struct tide_await){.deadline = deadline, .what = "an HTTP response"}, 0, finish);
+        return deliver(L, *box, started);
+    return tide_await(L, &(struct tide_await){.deadline = deadline, .what = "an HTTP response"}, started, finish);
 }
 
 /* ---- streams ---- */
@@ -411,10 +439,17 @@ void tide_open_http(lua_State *L)
     static const luaL_Reg methods[] = {
         {"read", stream_read}, {"close", stream_close}, {"timings", stream_timings}, {NULL, NULL}};
     static const luaL_Reg meta[] = {{"__close", stream_close}, {NULL, NULL}};
-    static const luaL_Reg functions[] = {{"transfer", transfer}, {"limits", limits}, {"counts", counts}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"transfer", transfer}, {"limits", limits}, {"counts", counts}, {NULL, NULL}};
     tide_bind_hidden_class(L, box_name, drop_box);
     lua_newtable(L); /* idle boxes */
     lua_rawsetp(L, LUA_REGISTRYINDEX, box_name);
+    lua_newtable(L); /* what was read of tables that are constant: goes with them */
+    lua_createtable(L, 0, 1);
+    lua_pushliteral(L, "k");
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, -2);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, constants);
     tide_bind_class(L, &tide_stream_class, methods, meta);
     luaL_newlib(L, functions);
     lua_setfield(L, -2, "http");
