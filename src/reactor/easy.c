@@ -14,6 +14,8 @@
 
 enum { IDLE_HANDLES = 1024, WIDE_BUFFER = 512 * 1024, SMALL_BODY = 64 * 1024, NAMES_KEPT_S = 3600 };
 
+#define AGENT "tidemill/" TIDE_VERSION
+
 #define SET(easy, option, value) (failed |= tide_curl.curl_easy_setopt((easy), (option), (value)) != CURLE_OK)
 
 /* A handle that waits for its next transfer. What the last one set is still in it. */
@@ -64,15 +66,18 @@ static void build_headers(struct tide_transfer *t)
 {
     const struct tide_request *request = &t->request;
     size_t count = 0;
-    bool has_type = false, has_encoding = !request->decode;
+    bool has_type = false, has_encoding = !request->decode, has_agent = request->proxy != NULL;
     for (size_t i = 0; i < request->header_count; i++)
         if (is_sent(t, request->headers[i])) {
             has_type |= is_header(request->headers[i], "Content-Type");
             has_encoding |= is_header(request->headers[i], "Accept-Encoding");
+            has_agent |= is_header(request->headers[i], "User-Agent");
             add_node(t->header_nodes, &count, request->headers[i]);
         }
     if (!has_encoding) /* as a header: inflate.h undoes them, not libcurl */
         add_node(t->header_nodes, &count, "Accept-Encoding: gzip, deflate");
+    if (!has_agent) /* as an option libcurl would format it twice */
+        add_node(t->header_nodes, &count, "User-Agent: " AGENT);
     if (has_body(t)) {
         add_node(t->header_nodes, &count, "Expect:"); /* no second of waiting for servers that do not know it */
         if (!has_type)
@@ -174,7 +179,8 @@ static bool set_fixed(struct tide_transfer *t)
     SET(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     SET(easy, CURLOPT_DNS_CACHE_TIMEOUT, (long)NAMES_KEPT_S); /* far longer than ours, so that it never asks by itself */
     SET(easy, CURLOPT_HTTP_VERSION, versions[request->http]);
-    SET(easy, CURLOPT_USERAGENT, "tidemill/" TIDE_VERSION);
+    if (request->proxy)
+        SET(easy, CURLOPT_USERAGENT, AGENT); /* for the proxy as well, which sees no headers of the request */
     SET(easy, CURLOPT_PROXY, request->proxy ? t->proxy.url : ""); /* "": the environment is not its business */
     SET(easy, CURLOPT_NOPROXY, "");                               /* nor here: it would look up the name of the server */
     if (request->proxy)
