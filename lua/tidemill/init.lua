@@ -20,6 +20,7 @@ setmetatable(M, {
   __index = function(_, name)
     local part = parts[name]
     if part == nil and lazy[name] then
+      if name == "http" then core.http.expect() end -- loads libcurl while the module is compiled
       part = require(lazy[name])
       parts[name] = part
     end

@@ -4,6 +4,7 @@
  *                                                body: a string, or the stream where `stream` is set
  *                                             → nil, err
  *                                                a table with `constant` is read once, at its first transfer
+ *     expect()                                → libcurl is loaded meanwhile
  *     stream:read([deadline])                 → piece; nil at the end; nil, err
  *
  * The table is made by http.lua and not looked at by users: what is wrong in it was told there. */
@@ -410,6 +411,12 @@ static int stream_timings(lua_State *L)
 
 /* ---- limits and counts ---- */
 
+static int expect(lua_State *L)
+{
+    tide_transfer_expect(tide_worker_of(L)->runtime);
+    return 0;
+}
+
 static int limits(lua_State *L)
 {
     uint32_t in_all, per_origin;
@@ -440,7 +447,7 @@ void tide_open_http(lua_State *L)
         {"read", stream_read}, {"close", stream_close}, {"timings", stream_timings}, {NULL, NULL}};
     static const luaL_Reg meta[] = {{"__close", stream_close}, {NULL, NULL}};
     static const luaL_Reg functions[] = {
-        {"transfer", transfer}, {"limits", limits}, {"counts", counts}, {NULL, NULL}};
+        {"expect", expect}, {"transfer", transfer}, {"limits", limits}, {"counts", counts}, {NULL, NULL}};
     tide_bind_hidden_class(L, box_name, drop_box);
     lua_newtable(L); /* idle boxes */
     lua_rawsetp(L, LUA_REGISTRYINDEX, box_name);

@@ -1,6 +1,6 @@
 /* curl_load.h - libcurl's presence, for those who may not know libcurl.
  *
- * Used by   bindings/http.c, bindings/version.c. Threads: any.
+ * Used by   transfer.c, bindings/http.c, bindings/version.c. Threads: any.
  */
 #ifndef TIDE_REACTOR_CURL_LOAD_H
 #define TIDE_REACTOR_CURL_LOAD_H

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/time.h"
+#include "reactor/curl_load.h"
 #include "reactor/inflate.h"
 #include "reactor/multi.h"
 #include "reactor/reactor.h"
@@ -549,6 +550,22 @@ static void begin(struct tide_transfer *t)
         sweeping = true;
     }
     hop(t);
+}
+
+static void load(struct tide_mail *mail, struct tide_worker *worker)
+{
+    char problem[TIDE_LIBRARY_PROBLEM];
+    (void)mail;
+    (void)worker;
+    tide_curl_ready(problem);
+}
+
+void tide_transfer_expect(struct tide_runtime *runtime)
+{
+    static struct tide_mail mail = {.deliver = load};
+    static _Atomic bool expected;
+    if (!atomic_exchange(&expected, true) && !tide_reactor_start(runtime))
+        tide_reactor_post(&mail);
 }
 
 static void act(struct tide_operation *op, uint32_t asks)

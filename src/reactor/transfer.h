@@ -64,6 +64,10 @@ struct tide_response {
 
 struct tide_transfer;
 
+/* Any thread: a transfer may come soon. Starts the reactor, which loads libcurl meanwhile; what fails in that fails again,
+ * and is told, with the first transfer. */
+void tide_transfer_expect(struct tide_runtime *runtime);
+
 /* With one reference, the caller's; libcurl is loaded. NULL: `problem` says why ("not enough memory" included). */
 struct tide_transfer *tide_transfer_new(const struct tide_request *request, char *problem, size_t room);
 void tide_transfer_unref(struct tide_transfer *transfer);

@@ -47,6 +47,11 @@ describe("at the edges of tm.http,", function()
     assert.equal("url", (web.failure(http.get("http://\xff\xfe/"))))
   end)
 
+  it("a script may end while libcurl is being loaded", function()
+    local command = ([['%s' -e 'local http = require("tidemill").http']]):format(os.getenv("TIDEMILL") or arg[-1])
+    for _ = 1, 5 do assert.equal(0, (select(3, os.execute(command)))) end
+  end)
+
   it("with few descriptors requests wait for one", function()
     local script = ([[
       local tm = require "tidemill"
