@@ -231,7 +231,7 @@ static void follow_limits(void)
 int tide_multi_add(struct tide_transfer *transfer)
 {
     follow_limits();
-    return tide_curl.curl_multi_add_handle(multi, transfer->easy) == CURLM_OK ? 0 : TIDE_ENOMEM;
+    return (int)tide_curl.curl_multi_add_handle(multi, transfer->easy);
 }
 
 void tide_multi_remove(struct tide_transfer *transfer)

@@ -18,7 +18,7 @@ struct tide_transfer;
 /* Makes the multi handle unless it is there. 0; TIDE_ENOMEM. */
 int tide_multi_start(void);
 
-/* The transfer's easy handle runs from now on; tide_transfer_ran is called when it ends. 0; TIDE_ENOMEM. */
+/* The transfer's easy handle runs from now on; tide_transfer_ran is called when it ends. 0; a CURLMcode. */
 int tide_multi_add(struct tide_transfer *transfer);
 
 /* Takes it out; a response that is not complete costs the connection. */

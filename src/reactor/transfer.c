@@ -323,8 +323,11 @@ static void run(struct tide_transfer *t)
     tide_inflate_free(t->inflate);
     t->inflate = NULL;
     t->response.received = 0;
-    if (tide_easy_prepare(t) || tide_multi_add(t))
+    int refused = 0;
+    if (tide_easy_prepare(t))
         tide_transfer_fail(t, "memory", "not enough memory for a transfer");
+    else if ((refused = tide_multi_add(t)) != 0)
+        tide_transfer_fail(t, "memory", "libcurl did not take the transfer (CURLMcode %d)", refused);
     else
         t->step = TIDE_STEP_RUNS;
 }
