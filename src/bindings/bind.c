@@ -3,6 +3,7 @@
 #include "base/time.h"
 #include "bindings/errors.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -144,15 +145,20 @@ int tide_bind_choice(lua_State *L, int arg, const char *key, const char *const n
     return wrong(L, arg, key, expected);
 }
 
-int64_t tide_bind_deadline(lua_State *L, int arg, const char *key)
+lua_Number tide_bind_seconds(lua_State *L, int arg, const char *key)
 {
     if (!push_option(L, arg, key))
-        return TIDE_NEVER;
+        return HUGE_VAL;
     lua_Number seconds = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : -1;
     if (!(seconds >= 0))
         wrong(L, arg, key, "a number of seconds >= 0");
     lua_pop(L, 1);
-    return tide_deadline_after(seconds);
+    return seconds;
+}
+
+int64_t tide_bind_deadline(lua_State *L, int arg, const char *key)
+{
+    return tide_deadline_after(tide_bind_seconds(L, arg, key));
 }
 
 bool tide_bind_function(lua_State *L, int arg, const char *key)

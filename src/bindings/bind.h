@@ -32,6 +32,7 @@ bool tide_bind_options(lua_State *L, int arg, const char *const keys[]);
 lua_Integer tide_bind_integer(lua_State *L, int arg, const char *key, lua_Integer least, lua_Integer most, lua_Integer absent);
 bool tide_bind_boolean(lua_State *L, int arg, const char *key, bool absent);
 const char *tide_bind_string(lua_State *L, int arg, const char *key, const char *absent);
+lua_Number tide_bind_seconds(lua_State *L, int arg, const char *key); /* absent: infinity */
 int64_t tide_bind_deadline(lua_State *L, int arg, const char *key);
 /* The index of the string in `names`, which NULL ends. */
 int tide_bind_choice(lua_State *L, int arg, const char *key, const char *const names[], int absent);

@@ -5,15 +5,13 @@
 #include "bindings/bind.h"
 #include "bindings/call.h"
 #include "bindings/callback.h"
+#include "bindings/kept.h"
 #include "bindings/module.h"
 #include "bindings/program.h"
 #include "bindings/protect.h"
 #include "bindings/paths.h"
 #include "sync/watch.h"
 #include "transport/pack.h"
-
-/* [handle] = { n = count, values... }: what result() decoded and has to give again, weak by handle */
-static const char results_key;
 
 struct tide_future *tide_future_check(lua_State *L, int arg)
 {
@@ -65,41 +63,6 @@ static bool plain(lua_State *L, int first)
     return true;
 }
 
-/* The values were decoded for the first time: keeps them if they have identity. in, out: values from `first` on */
-static void keep(lua_State *L, int index, int first)
-{
-    int count = lua_gettop(L) - first + 1;
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &results_key);
-    lua_pushvalue(L, index);
-    lua_createtable(L, count, 1);
-    for (int i = 0; i < count; i++) {
-        lua_pushvalue(L, first + i);
-        lua_rawseti(L, -2, i + 1);
-    }
-    lua_pushinteger(L, count);
-    lua_setfield(L, -2, "n");
-    lua_rawset(L, -3);
-    lua_pop(L, 1);
-}
-
-/* out: what `keep` kept; -1 and nothing where it did not */
-static int kept(lua_State *L, int index)
-{
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &results_key);
-    lua_pushvalue(L, index);
-    if (lua_rawget(L, -2) != LUA_TTABLE) {
-        lua_pop(L, 2);
-        return -1;
-    }
-    lua_getfield(L, -1, "n");
-    int count = (int)lua_tointeger(L, -1), at = lua_gettop(L) - 1;
-    lua_pop(L, 1);
-    luaL_checkstack(L, count, "too many results");
-    for (int i = 1; i <= count; i++)
-        lua_rawgeti(L, at, i);
-    return count;
-}
-
 static int push_values(lua_State *L, int index, struct tide_future *future)
 {
     struct tide_parcel *parcel = (struct tide_parcel *)(void *)future->result;
@@ -107,13 +70,13 @@ static int push_values(lua_State *L, int index, struct tide_future *future)
     if (!parcel)
         return 0;
     if (atomic_load_explicit(&future->marks, memory_order_relaxed) & TIDE_FUTURE_KEPT) {
-        int count = kept(L, index);
+        int count = tide_kept_push(L, index);
         if (count >= 0)
             return count;
     }
     int count = tide_unpack(L, parcel);
     if (!plain(L, first)) {
-        keep(L, index, first);
+        tide_kept_put(L, index, first);
         tide_future_mark(future, TIDE_FUTURE_KEPT);
     }
     return count;
@@ -312,12 +275,6 @@ void tide_open_future(lua_State *L)
         {"cancel", cancel},   {"cancelled", cancelled}, {"on_done", on_done},     {"ignore", ignore}, {NULL, NULL},
     };
     static const luaL_Reg meta[] = {{"__tostring", tostring}, {NULL, NULL}};
-    lua_newtable(L);
-    lua_createtable(L, 0, 1);
-    lua_pushliteral(L, "k");
-    lua_setfield(L, -2, "__mode");
-    lua_setmetatable(L, -2);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &results_key);
     tide_bind_class(L, &tide_future_class, methods, meta);
     tide_open_watch(L);
 }

@@ -2,6 +2,7 @@
 
 #include "bindings/errors.h"
 #include "bindings/job.h"
+#include "bindings/kept.h"
 #include "bindings/onsignal.h"
 #include "bindings/version.h"
 
@@ -18,6 +19,10 @@ int tide_open_core(lua_State *L)
     tide_open_event(L);
     tide_open_counter(L);
     tide_open_dict(L);
+    tide_open_semaphore(L);
+    tide_open_barrier(L);
+    tide_kept_open(L);
+    tide_open_once(L);
     tide_open_future(L);
     tide_open_executor(L);
     tide_open_map(L);
