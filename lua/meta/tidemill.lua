@@ -5,6 +5,8 @@
 --- Times are seconds, as numbers. A time limit that is nil waits for ever, 0 only looks, and a negative number or NaN
 --- is an error. What crosses from one task to another is copied; futures, executors, events, counters, dicts and scopes
 --- arrive as the same objects.
+--- is an error. What crosses from one task to another is copied; futures, executors, events, semaphores, counters and
+--- the like arrive as the same objects.
 ---
 ---     local tm = require "tidemill"
 ---     local pool <close> = tm.executor { max_workers = 8 }
@@ -169,6 +171,37 @@ function tm.counter(value) end
 ---@param values? table what it begins with
 ---@return tidemill.dict
 function tm.dict(values) end
+--- A semaphore: a number of permits that tasks take and give back.
+---
+---     local at_once = tm.semaphore(3)
+---@param permits? integer how many there are at first, >= 0; 1 by default
+---@return tidemill.semaphore
+function tm.semaphore(permits) end
+
+--- A semaphore that never has more permits than at first: to give back more than was taken is an error.
+---
+---     local connections = tm.bounded_semaphore(10)
+---@param permits? integer >= 0; 1 by default
+---@return tidemill.semaphore
+function tm.bounded_semaphore(permits) end
+
+---@class tidemill.barrier_options
+---@field action? function called once each time all are there, in the task that came last, before anybody goes on
+---@field timeout? number seconds: the limit of waits that name none
+
+--- A barrier: tasks wait there until so many have come.
+---
+---     local all_loaded = tm.barrier(4)
+---@param parties integer >= 1
+---@param options? tidemill.barrier_options
+---@return tidemill.barrier
+function tm.barrier(parties, options) end
+
+--- Something that is done once, whoever comes first.
+---
+---     local config = tm.once()
+---@return tidemill.once
+function tm.once() end
 
 --- Waits. Other tasks run meanwhile; 0 lets them have their turn.
 ---

@@ -21,7 +21,7 @@
 struct tide_guard_class {
     const char *name; /* of the metatable: "tidemill.semaphore_guard" */
     const char *noun; /* for messages: "semaphore" */
-    /* Gives back what was taken. May raise (the lock of another task): the guard counts as released all the same. May not wait. */
+    /* Gives back what was taken. May raise (the lock of another task): it counts as released all the same. May not wait. */
     void (*release)(lua_State *L, struct tide_object *object);
     /* The guard was collected while it held: gives back without a word. NULL: nothing is done, as the end of the task that took
      * it sees to it. */

@@ -31,7 +31,7 @@
 struct tide_semaphore {
     struct tide_object object;
     int64_t bound;         /* permits that there may be at most; TIDE_SEMAPHORE_MAX where nobody set one. Fixed */
-    _Atomic uint64_t word; /* permits left << 1 | somebody waits. With that bit only under the lock, and then no permit is left */
+    _Atomic uint64_t word; /* permits left << 1 | somebody waits: then none is left, and it changes under the lock alone */
     struct tide_mutex lock;
     /* protected by lock */
     struct tide_list waiters; /* in order of arrival */

@@ -91,6 +91,10 @@ describe("the stubs", function()
     assert.same(methods(tm.counter()), defined("counter", "counter"))
     assert.same(methods(tm.dict()), defined("dict", "dict"))
     assert.same(methods(tm.task_local()), defined("thread", "task_value"))
+    assert.same(methods(tm.semaphore()), defined("semaphore", "semaphore"))
+    assert.same(methods(tm.semaphore():guard()), defined("semaphore", "guard"))
+    assert.same(methods(tm.barrier(1)), defined("barrier", "barrier"))
+    assert.same(methods(tm.once()), defined("once", "once"))
     tm.scope(function(s) assert.same(methods(s), defined("scope", "scope")) end)
   end)
 
@@ -120,6 +124,8 @@ describe("the stubs", function()
   it("are Lua", function()
     local files = {
       "tidemill", "future", "executor", "event", "counter", "dict", "scope", "thread", "json", "fs", "hash", "http",
+      "tidemill", "future", "executor", "event", "counter", "semaphore", "barrier", "once", "scope", "json", "fs",
+      "hash", "http",
     }
     for _, file in ipairs(files) do
       assert(loadfile("lua/meta/" .. file .. ".lua"))
