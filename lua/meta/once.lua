@@ -7,8 +7,8 @@
 ---@class tidemill.once
 local once = {}
 
---- The first call calls the function; the others wait and get the same values. Where it raises or is cancelled the error
---- goes to its caller, and the next caller calls its own function.
+--- The first call calls the function; the others wait and get the same values. Where it raises or is cancelled the
+--- error goes to its caller, and the next caller calls its own function.
 ---@param fn function
 ---@param ... any its arguments
 ---@return any ... what the one call that succeeded returned

@@ -21,8 +21,8 @@ function semaphore:acquire(timeout) end
 ---@return boolean taken
 function semaphore:try_acquire() end
 
---- Gives permits back, or adds new ones; wakes up to n tasks that wait. A bounded semaphore raises where it would have more
---- than at first.
+--- Gives permits back, or adds new ones; wakes up to n tasks that wait. A bounded semaphore raises where it would have
+--- more than at first.
 ---@param n? integer >= 1; 1 by default
 function semaphore:release(n) end
 

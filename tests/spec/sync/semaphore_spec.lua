@@ -66,8 +66,8 @@ describe("semaphore", function()
     assert.is_false(s:try_acquire())
   end)
 
-  -- CPython has acquire(blocking=False, timeout=x) raise: there is no `blocking` here. Its negative time-out is False at
-  -- once; here a time limit is nil or a number >= 0 everywhere.
+  -- CPython has acquire(blocking=False, timeout=x) raise: there is no `blocking` here. Its negative time-out is False
+  -- at once; here a time limit is nil or a number >= 0 everywhere.
   it("takes nil or a number >= 0 for a time limit", function()
     local s = tm.semaphore()
     assert.has_error(function() s:acquire(-1) end, "bad argument #1 to 'acquire' (time limit is negative)")
