@@ -17,7 +17,7 @@ local function tally()
   return {
     acquired = tm.counter(), released = tm.counter(), twice = tm.counter(), unfinished = tm.counter(),
     instructions = tm.counter(), fired = tm.counter(), line = tm.counter(), swallowed = tm.counter(),
-    gate = tm.event(), open = tm.event(), dict = tm.dict { n = 0 },
+    gate = tm.event(), open = tm.event(), dict = tm.dict { n = 0 }, permits = tm.bounded_semaphore(4), once = tm.once(),
   }
 end
 
@@ -133,6 +133,43 @@ function scenarios.stock(kit)
         table.remove,
         stock))
   end
+end
+
+--- Guards of a semaphore, made by C and closed by C; and what is run once.
+function scenarios.permits(kit)
+  local s <const>, guard <const> = kit.t.permits, kit.guard
+  do
+    local a <close> = s:guard()
+    local b <close> = assert(s:guard(
+      0))
+    b:release()
+    local c <close> = select(
+      1,
+      s:guard(1)
+    )
+  end
+  local v = s:with(function(x)
+    local a <close> = s:guard()
+    kit.tm.sleep(0)
+    return s:with(function() return x + s:value() end)
+  end, 1)
+  assert(v == 2)
+  pcall(function()
+    local a <close> = s:guard()
+    s:with(error, "closers stand")
+  end)
+  local co = kit.wrap(function()
+    s:with(function()
+      local b <close> = guard()
+      kit.tm.sleep(0)
+    end)
+  end)
+  co()
+  pcall(kit.t.once.run, kit.t.once, function()
+    local b <close> = guard()
+    kit.tm.sleep(0)
+    error("not yet")
+  end)
 end
 
 function scenarios.protected(kit)
@@ -462,6 +499,8 @@ local function check(name, k, t, future)
     expect(pcall(tm.timeout, 60, t.dict.update, t.dict, key, function(v) return v end), "key %s is still locked", key)
   end
   expect(t.dict:get("n") % 2 == 0 and t.dict:get("m", 0) % 2 == 0, "half of an update was stored")
+  expect(t.permits:value() == 4, "%d permits of 4", t.permits:value())
+  expect(tostring(t.once) == "once (not run)", "%s", t.once)
   if fired then
     expect(future:cancelled(), "cancelled but %s", tostring(future))
   else
