@@ -1,6 +1,7 @@
 #include "bindings/guard.h"
 
 #include <lauxlib.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum state { EMPTY, HOLDS, RELEASED, CLOSED };
@@ -11,11 +12,18 @@ struct guard {
     enum state state;
 };
 
-/* The metatable of each class has the class as its upvalue in each function: no other guard, nothing else gets by. */
+/* Each function has two upvalues: the class, and its metatable, so that no other guard and nothing else gets by. */
 static struct guard *check(lua_State *L)
 {
+    if (lua_type(L, 1) == LUA_TUSERDATA && lua_getmetatable(L, 1)) {
+        bool is = lua_rawequal(L, -1, lua_upvalueindex(2));
+        lua_pop(L, 1);
+        if (is)
+            return lua_touserdata(L, 1);
+    }
     const struct tide_guard_class *class = lua_touserdata(L, lua_upvalueindex(1));
-    return luaL_checkudata(L, 1, class->name);
+    luaL_typeerror(L, 1, class->name);
+    return NULL;
 }
 
 /* Before the call, so that a release that raises is not tried again. */
@@ -65,31 +73,37 @@ static int tostring(lua_State *L)
     return 1;
 }
 
-static void set_functions(lua_State *L, const luaL_Reg *functions, const struct tide_guard_class *class)
+/* Into the table on top; the metatable is at `meta`. */
+static void set_functions(lua_State *L, const luaL_Reg *functions, const struct tide_guard_class *class, int meta)
 {
     lua_pushlightuserdata(L, (void *)(uintptr_t)class);
-    luaL_setfuncs(L, functions, 1);
+    lua_pushvalue(L, meta);
+    luaL_setfuncs(L, functions, 2);
 }
 
 void tide_guard_open(lua_State *L, const struct tide_guard_class *class)
 {
     static const luaL_Reg methods[] = {{"release", release}, {NULL, NULL}};
     static const luaL_Reg meta[] = {{"__close", close}, {"__gc", gc}, {"__tostring", tostring}, {NULL, NULL}};
-    luaL_newmetatable(L, class->name); /* sets __name */
-    set_functions(L, meta, class);
     lua_newtable(L);
-    set_functions(L, methods, class);
-    lua_setfield(L, -2, "__index");
+    int at = lua_gettop(L);
+    set_functions(L, meta, class, at);
+    lua_newtable(L);
+    set_functions(L, methods, class, at);
+    lua_setfield(L, at, "__index");
+    lua_pushstring(L, class->name);
+    lua_setfield(L, at, "__name");
     lua_pushboolean(L, 0);
-    lua_setfield(L, -2, "__metatable");
-    lua_pop(L, 1);
+    lua_setfield(L, at, "__metatable");
+    lua_rawsetp(L, LUA_REGISTRYINDEX, class);
 }
 
 void tide_guard_push(lua_State *L, const struct tide_guard_class *class, struct tide_object *object)
 {
     struct guard *guard = lua_newuserdatauv(L, sizeof *guard, 0);
     *guard = (struct guard){.class = class, .state = EMPTY};
-    luaL_setmetatable(L, class->name);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, class);
+    lua_setmetatable(L, -2);
     tide_object_ref(object);
     guard->object = object;
 }
