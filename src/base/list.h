@@ -64,18 +64,6 @@ static inline struct tide_list *tide_list_pop(struct tide_list *head)
     return link;
 }
 
-/* Moves all there are to `to`, which need not be initialised; `from` is empty then. */
-static inline void tide_list_move(struct tide_list *from, struct tide_list *to)
-{
-    tide_list_init(to);
-    if (tide_list_empty(from))
-        return;
-    to->next = from->next;
-    to->prev = from->prev;
-    to->next->prev = to->prev->next = to;
-    tide_list_init(from);
-}
-
 #define tide_list_each(link, head) for (struct tide_list *link = (head)->next; link != (head); link = link->next)
 
 #endif

@@ -4,8 +4,6 @@
 
 #include <assert.h>
 
-enum { HANDFUL = 256 };
-
 static void destroy(struct tide_object *object)
 {
     struct tide_event *event = tide_container(object, struct tide_event, object);
@@ -25,32 +23,17 @@ struct tide_event *tide_event_new(void)
     return event;
 }
 
-/* With the lock held, before and after: wakes those of a list of this call, in handfuls, so that the first run while the last
- * are claimed. Between two handfuls they may leave the list; who comes meanwhile is in another. */
-static void wake_all(struct tide_event *event, struct tide_list *present)
-{
-    while (!tide_list_empty(present)) {
-        struct tide_fifo woken = {0};
-        struct tide_waiter *waiter;
-        for (int i = 0; i < HANDFUL && (waiter = tide_wait_claim_first(present)) != NULL; i++)
-            tide_fifo_push(&woken, &waiter->task->mail.link);
-        tide_mutex_unlock(&event->lock);
-        tide_wait_post_all(&woken);
-        tide_mutex_lock(&event->lock);
-    }
-}
-
 void tide_event_set(struct tide_event *event)
 {
-    struct tide_list present;
+    struct tide_fifo woken = {0};
     /* Who waits came while the flag was down and is taken off by whoever raises it: a flag that is up has nobody to wake. */
     if (tide_event_is_set(event))
         return;
     tide_mutex_lock(&event->lock);
     atomic_store(&event->flag, 1);
-    tide_list_move(&event->waiters, &present);
-    wake_all(event, &present);
+    tide_wait_claim_all(&event->waiters, &woken);
     tide_mutex_unlock(&event->lock);
+    tide_wait_post_all(&woken);
 }
 
 void tide_event_clear(struct tide_event *event)
