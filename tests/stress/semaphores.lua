@@ -95,6 +95,7 @@ end
 --- ---- barriers ----
 
 local function meet(b, t)
+  tm.sleep(math.random() * 0.002) -- ThreadSanitizer's own stack ends after 65,000 waits of one thread
   local ok, place = pcall(b.wait, b, math.random(8) == 1 and math.random() * 0.001 or 0.05)
   if ok and place then
     t.places[place]:add()
