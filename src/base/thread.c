@@ -22,15 +22,6 @@ static long futex(_Atomic uint32_t *word, int op, uint32_t value, const struct t
     return syscall(SYS_futex, word, op, value, timeout, NULL, FUTEX_BITSET_MATCH_ANY);
 }
 
-static void pause_cpu(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ __volatile__("yield");
-#endif
-}
-
 void tide_mutex_lock_slow(struct tide_mutex *m)
 {
     for (int i = 0; i < SPINS; i++) {
@@ -38,7 +29,7 @@ void tide_mutex_lock_slow(struct tide_mutex *m)
         if (atomic_load_explicit(&m->word, memory_order_relaxed) == 0 &&
             atomic_compare_exchange_weak_explicit(&m->word, &free, 1, memory_order_acquire, memory_order_relaxed))
             return;
-        pause_cpu();
+        tide_cpu_pause();
     }
     while (atomic_exchange_explicit(&m->word, 2, memory_order_acquire) != 0)
         futex(&m->word, FUTEX_WAIT_BITSET_PRIVATE, 2, NULL);

@@ -13,6 +13,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* In a loop that looks at one word again and again: leaves the other threads of this core their share. */
+static inline void tide_cpu_pause(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ __volatile__("yield");
+#endif
+}
+
 struct tide_mutex {
     _Atomic uint32_t word; /* 0 free, 1 held, 2 held and somebody may sleep; zeroed is initialised */
 };

@@ -9,6 +9,7 @@
 #include "bindings/protect.h"
 #include "bindings/paths.h"
 #include "sync/dict_lock.h"
+#include "sync/lock.h"
 #include "transport/captures.h"
 #include "transport/env.h"
 #include "transport/pack.h"
@@ -51,6 +52,7 @@ void tide_call_ended(struct tide_worker *worker, struct tide_task *task, int sta
     state->memory.failed = false;
     if (!tide_list_empty(&task->keys)) /* a coroutine that it left behind inside an update */
         tide_dict_lock_release_all(task);
+    tide_lock_abandon_all(task);
     if (call->ended)
         call->ended(task, task->work, status);
     if (task->flags & TIDE_TASK_LOCALS)
@@ -144,6 +146,7 @@ static int finish(lua_State *L, int status, lua_KContext context)
     struct tide_task *task = tide_task_of(L);
     struct tide_parcel *parcel = NULL;
     (void)context;
+    tide_lock_abandon_all(task); /* before anybody can learn that it has ended */
     if (task->unwinding == &task->root) {
         if (status != LUA_OK && status != LUA_YIELD)
             tide_protect_report(L, &task->root);

@@ -12,6 +12,7 @@
 #include "bindings/module.h"
 #include "bindings/program.h"
 #include "bindings/protect.h"
+#include "sync/lock.h"
 #include "transport/pack.h"
 
 /* ---- the runner ----
@@ -32,6 +33,7 @@ static int run_items(lua_State *L, int status, lua_KContext context)
     bool called = context, reusable = ((struct tide_code *)(void *)batch->future.code)->reusable;
     for (;;) {
         if (called) {
+            tide_lock_abandon_all(task); /* what an item leaves locked the next one does not hold */
             if (tide_packer_try(L, -1, "result") != 0 || tide_call_captures_changed(L, 2, &batch->future))
                 return lua_error(L);
             batch->produced++;
@@ -68,6 +70,7 @@ static int batch_finish(lua_State *L, int status, lua_KContext context)
     enum tide_future_state how = TIDE_FUTURE_DONE;
     (void)context;
     task->on_block = NULL;
+    tide_lock_abandon_all(task);
     if (task->unwinding == &task->root) {
         how = TIDE_FUTURE_CANCELLED;
     } else if (status != LUA_OK && status != LUA_YIELD) {

@@ -23,6 +23,8 @@ int tide_open_core(lua_State *L)
     tide_open_barrier(L);
     tide_kept_open(L);
     tide_open_once(L);
+    tide_open_lock(L);
+    tide_open_condition(L);
     tide_open_future(L);
     tide_open_executor(L);
     tide_open_map(L);

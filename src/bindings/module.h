@@ -14,6 +14,8 @@ void tide_open_dict(lua_State *L);
 void tide_open_semaphore(lua_State *L);
 void tide_open_barrier(lua_State *L);
 void tide_open_once(lua_State *L);
+void tide_open_lock(lua_State *L);
+void tide_open_condition(lua_State *L);
 void tide_open_future(lua_State *L);
 void tide_open_watch(lua_State *L);
 void tide_open_executor(lua_State *L);

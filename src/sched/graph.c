@@ -134,7 +134,8 @@ void tide_graph_describe(struct tide_task *task, struct tide_strbuf *out)
         tide_strbuf_puts(out, task->waits_for);
     struct tide_task *owner = task->edge.class ? task->edge.class->owner(task->edge.object) : NULL;
     if (owner)
-        tide_strbuf_printf(out, ", which task %u has to complete", owner->id);
+        tide_strbuf_printf(out, ", which task %u has to %s", owner->id,
+                           task->edge.class->deed ? task->edge.class->deed : "complete");
     if (task->above)
         tide_strbuf_printf(out, "%sbelow '%s' on its worker's stack", out->size ? ", " : "", tide_task_name(task->above));
     tide_mutex_unlock(&graph_lock);

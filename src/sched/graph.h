@@ -21,6 +21,8 @@ struct tide_edge_class {
     struct tide_task *(*owner)(struct tide_object *object);
     /* Appends the object's name. */
     void (*describe)(struct tide_object *object, struct tide_strbuf *out);
+    /* What the owner has to do with it, "complete" where it is NULL. */
+    const char *deed;
 };
 
 /* Owner of `task`, its wait open and queued: publishes the edge. 0; or TIDE_EDEADLK: nothing was published, and `cycle` tells

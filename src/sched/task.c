@@ -24,10 +24,11 @@ struct tide_task *tide_task_new(struct tide_worker *worker, struct lua_State *L)
     struct tide_task *task = link ? tide_container(link, struct tide_task, live) : tide_calloc(1, sizeof *task);
     if (!task)
         return NULL;
+    if (!link) /* never again: others may look at it through a stale pointer */
+        task->worker = worker;
     uint32_t id = atomic_fetch_add_explicit(&worker->runtime->next_task_id, 1, memory_order_relaxed) + 1;
     memset(&task->mail, 0, sizeof *task - offsetof(struct tide_task, mail));
     task->mail.deliver = deliver_task;
-    task->worker = worker;
     task->L = task->inner = L;
     task->id = id;
     task->timer.kind = TIDE_TIMER_WAIT;

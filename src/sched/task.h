@@ -54,9 +54,9 @@ struct tide_task {
     _Atomic uint64_t wait;          /* state word, see sched/wait.h */
     struct tide_edge edge;          /* under the graph's lock */
     struct tide_task *above;        /* under the graph's lock: this one is buried on its C stack under that one */
+    struct tide_worker *worker;     /* fixed: records go back to the worker that made them */
     /* from here on set anew for each task */
     struct tide_mail mail;          /* in a mailbox, then in a run queue; in at most one of them */
-    struct tide_worker *worker;     /* fixed while the task lives */
     struct lua_State *L;            /* base coroutine */
     struct lua_State *inner;        /* innermost coroutine at the last yield to the scheduler */
     struct lua_State *settles;      /* a coroutine whose slice was cut: the hook that did it comes off when it goes on */

@@ -235,7 +235,9 @@ static void run(struct tide_worker *w, struct tide_task *task)
     if (atomic_load(&task->attention))
         tide_preempt_arm(w, task->inner);
     atomic_store_explicit(&w->frame, &base, memory_order_relaxed);
+    atomic_store_explicit(&w->running, task, memory_order_relaxed);
     int status = lua_resume(task->L, NULL, given, &results);
+    atomic_store_explicit(&w->running, NULL, memory_order_relaxed);
     atomic_store_explicit(&w->frame, NULL, memory_order_relaxed);
     atomic_store_explicit(&w->busy, 0, memory_order_relaxed);
     w->task = NULL;
@@ -377,6 +379,7 @@ int tide_worker_nest(struct tide_worker *w, struct tide_strbuf *cycle)
     task->flags |= TIDE_TASK_BURIED;
     w->buried = task;
     w->depth++;
+    atomic_store_explicit(&w->running, NULL, memory_order_relaxed);
     atomic_store_explicit(&w->frame, NULL, memory_order_relaxed);
     atomic_store_explicit(&w->busy, 0, memory_order_relaxed);
     w->task = NULL;
@@ -393,6 +396,7 @@ int tide_worker_nest(struct tide_worker *w, struct tide_strbuf *cycle)
     w->task = task;
     w->yielded = TIDE_YIELD_USER;
     atomic_store_explicit(&w->turns, atomic_load_explicit(&w->turns, memory_order_relaxed) + 1, memory_order_relaxed);
+    atomic_store_explicit(&w->running, task, memory_order_relaxed);
     atomic_store(&w->busy, 1);
     if (frame && atomic_load(&task->attention)) /* asked while others ran here: it does not pass through run() */
         tide_preempt_arm(w, frame->L);

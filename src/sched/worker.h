@@ -77,6 +77,7 @@ struct tide_worker {
     /* written by the owner, read by the clock and by other workers */
     _Atomic uint64_t turns;          /* resumes so far: unchanged between two looks means one long slice */
     _Atomic uint32_t busy;           /* 1 while a task runs */
+    _Atomic(struct tide_task *) running; /* that task: is it worth to spin until it lets go of a lock? (sync/lock.c) */
     _Atomic uint32_t ready_count, cut_count;
     _Atomic uint32_t live_count;
     _Atomic uint32_t depth;          /* nested loops on its C stack: it takes no new tasks while others can */
