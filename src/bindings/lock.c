@@ -8,6 +8,9 @@
 
 #include <string.h>
 
+static const char guard_name[] = "tidemill.guard";
+static const char places_key; /* registry: the userdata with struct tide_places */
+
 struct tide_lock *tide_lock_check(lua_State *L, int arg)
 {
     struct tide_object *object = tide_handle_test(L, arg, NULL);
@@ -46,19 +49,58 @@ static int new_rlock(lua_State *L)
 
 /* ---- reports ---- */
 
+/* The files of functions that took a lock lately. A function is kept (a user value) while it stands here, so that none can come in
+ * its place. */
+enum { PLACES = 8 };
+struct tide_places {
+    struct {
+        const void *function;
+        struct tide_lock_file file;
+    } at[PLACES];
+};
+
+/* in: the function. out: -. Allocates nothing, as the lock is taken already. */
+static const struct tide_lock_file *file_of(lua_State *L, lua_Debug *ar)
+{
+    struct tide_places *places = tide_state_of(L)->places;
+    const void *function = lua_topointer(L, -1);
+    size_t i = ((uintptr_t)function >> 5) % PLACES;
+    if (places->at[i].function == function) {
+        lua_pop(L, 1);
+        return &places->at[i].file;
+    }
+    lua_getinfo(L, "S", ar);
+    tide_lock_file_set(&places->at[i].file, ar->short_src);
+    places->at[i].function = function;
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &places_key);
+    lua_insert(L, -2);
+    lua_setiuservalue(L, -2, (int)i + 1);
+    lua_pop(L, 1);
+    return &places->at[i].file;
+}
+
 void tide_lock_note_caller(lua_State *L, struct tide_lock *lock)
 {
     lua_Debug ar;
     if (lock->depth > 1)
         return;
     for (int level = 1; level <= 3 && lua_getstack(L, level, &ar); level++) {
-        lua_getinfo(L, "Sl", &ar);
-        if (ar.currentline > 0) { /* else a C function, such as pcall */
-            tide_lock_note(lock, ar.short_src, ar.currentline);
+        lua_getinfo(L, "fl", &ar);
+        if (ar.currentline > 0) {
+            tide_lock_note(lock, file_of(L, &ar), ar.currentline);
             return;
         }
+        lua_pop(L, 1); /* a C function, such as pcall */
     }
-    tide_lock_note(lock, "?", 0);
+    atomic_store_explicit(&lock->line, 0, memory_order_relaxed);
+}
+
+static void open_places(lua_State *L)
+{
+    struct tide_places *places = lua_newuserdatauv(L, sizeof *places, PLACES);
+    memset(places, 0, sizeof *places);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &places_key);
+    tide_state_of(L)->places = places;
 }
 
 /* Pushes what the state's buffer for problems has, behind the script's position. */
@@ -108,8 +150,6 @@ static int complain_of_oneself(lua_State *L, struct tide_lock *lock, struct tide
 }
 
 /* ---- guards: what lock:guard() returns. One user value: the handle of the lock, or of the condition ---- */
-
-static const char guard_name[] = "tidemill.guard";
 
 enum guard_state { UNUSED, HOLDS, RELEASED, CLOSED };
 
@@ -285,6 +325,21 @@ static int take_slowly(lua_State *L, struct tide_lock *lock, struct tide_task *t
     return wait(L, lock, task, purpose, TIDE_LOCK_NEWCOMER);
 }
 
+/* ---- methods ---- */
+
+static int acquire(lua_State *L)
+{
+    struct tide_lock *lock = tide_lock_check(L, 1);
+    int64_t deadline = lua_gettop(L) > 1 ? tide_await_deadline(L, 2) : TIDE_NEVER;
+    struct tide_task *task = running_task(L);
+    enum tide_lock_outcome outcome = tide_lock_try(lock, task);
+    if (outcome == TIDE_LOCK_TAKEN)
+        return taken(L, lock, ACQUIRE);
+    lua_settop(L, 1);
+    lua_pushinteger(L, deadline);
+    return take_slowly(L, lock, task, outcome, ACQUIRE);
+}
+
 static int take(lua_State *L, struct tide_lock *lock, int purpose)
 {
     struct tide_task *task = running_task(L);
@@ -292,27 +347,12 @@ static int take(lua_State *L, struct tide_lock *lock, int purpose)
     return outcome == TIDE_LOCK_TAKEN ? taken(L, lock, purpose) : take_slowly(L, lock, task, outcome, purpose);
 }
 
-/* ---- methods ---- */
-
-/* The argument becomes the deadline. */
-static void check_deadline(lua_State *L)
-{
-    int64_t deadline = tide_await_deadline(L, 2);
-    lua_settop(L, 1);
-    lua_pushinteger(L, deadline);
-}
-
-static int acquire(lua_State *L)
-{
-    struct tide_lock *lock = tide_lock_check(L, 1);
-    check_deadline(L);
-    return take(L, lock, ACQUIRE);
-}
-
 static int guard(lua_State *L)
 {
     struct tide_lock *lock = tide_lock_check(L, 1);
-    check_deadline(L);
+    int64_t deadline = tide_await_deadline(L, 2);
+    lua_settop(L, 1);
+    lua_pushinteger(L, deadline);
     push_guard(L);
     return take(L, lock, GUARD);
 }
@@ -409,5 +449,6 @@ void tide_open_lock(lua_State *L)
     static const luaL_Reg functions[] = {{"lock", new_lock}, {"rlock", new_rlock}, {NULL, NULL}};
     tide_bind_class(L, &tide_lock_class, tide_lock_methods, meta);
     open_guard(L);
+    open_places(L);
     luaL_setfuncs(L, functions, 0);
 }

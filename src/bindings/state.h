@@ -39,6 +39,7 @@ struct tide_state {
     uint32_t paths_version;           /* of package.path and cpath as they were taken over */
     struct tide_strbuf remote;        /* tracebacks of other tasks that came with the error raised last */
     const void *sent;                 /* the code that was submitted last; compared, never followed */
+    struct tide_places *places;       /* of functions that took locks (lock.c); a userdata of the state */
     bool lost;                        /* collection did not help: fail all and rebuild */
     bool warning_goes_on;             /* more pieces of the present one are to come */
     struct tide_strbuf warning;       /* one that is not complete yet */

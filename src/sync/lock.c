@@ -65,14 +65,6 @@ struct tide_task *tide_lock_owner(const struct tide_lock *lock)
 
 /* ---- taking ---- */
 
-/* The word says that it is ours. */
-static void own(struct tide_lock *lock, struct tide_task *task)
-{
-    lock->depth = 1;
-    tide_object_ref(&lock->object);
-    tide_list_append(&task->held, &lock->link);
-}
-
 /* Takes it if it is free; the marks in `cleared` go with it. */
 static enum tide_lock_outcome try_clearing(struct tide_lock *lock, struct tide_task *task, uintptr_t cleared)
 {
@@ -82,16 +74,16 @@ static enum tide_lock_outcome try_clearing(struct tide_lock *lock, struct tide_t
             return TIDE_LOCK_ABANDONED;
         if (owner_of(word))
             return TIDE_LOCK_HELD;
-        /* acquire: pairs with the release by which the last owner let go; release: with the look at the owner in spin */
+        /* orders: as in tide_lock_try */
         if (atomic_compare_exchange_weak_explicit(&lock->word, &word, (uintptr_t)task | (word & MARKS & ~cleared),
                                                   memory_order_acq_rel, memory_order_relaxed))
             break;
     }
-    own(lock, task);
+    tide_lock_own(lock, task);
     return TIDE_LOCK_TAKEN;
 }
 
-enum tide_lock_outcome tide_lock_try(struct tide_lock *lock, struct tide_task *task)
+enum tide_lock_outcome tide_lock_try_taken(struct tide_lock *lock, struct tide_task *task)
 {
     if (tide_lock_owner(lock) != task)
         return try_clearing(lock, task, 0);
@@ -165,7 +157,7 @@ enum tide_lock_outcome tide_lock_enqueue(struct tide_lock *lock, struct tide_wai
 enum tide_lock_outcome tide_lock_resume(struct tide_lock *lock, struct tide_task *task)
 {
     if (owner_of(atomic_load_explicit(&lock->word, memory_order_acquire)) == task) { /* handed over */
-        own(lock, task);
+        tide_lock_own(lock, task);
         return TIDE_LOCK_TAKEN;
     }
     enum tide_lock_outcome how = try_clearing(lock, task, COMPETING);
@@ -197,16 +189,12 @@ void tide_lock_leave(struct tide_lock *lock, struct tide_waiter *waiter)
     tide_mutex_unlock(&lock->mutex);
 }
 
-void tide_lock_note(struct tide_lock *lock, const char *file, int line)
+void tide_lock_file_set(struct tide_lock_file *file, const char *name)
 {
-    size_t size = strnlen(file, TIDE_LOCK_PLACE - 1), at = 0;
-    do { /* in words, as reports on other threads read them, and bytes would be slower */
-        uint64_t word = 0;
-        memcpy(&word, file + at, size - at < sizeof word ? size - at : sizeof word);
-        atomic_store_explicit(&lock->place[at / sizeof word], word, memory_order_relaxed);
-        at += sizeof word;
-    } while (at <= size);
-    atomic_store_explicit(&lock->line, line, memory_order_relaxed);
+    size_t size = strnlen(name, sizeof file->words - 1);
+    memset(file->words, 0, sizeof file->words);
+    memcpy(file->words, name, size);
+    file->count = (int)(size / sizeof *file->words) + 1;
 }
 
 /* ---- letting go ---- */
@@ -280,13 +268,13 @@ bool tide_lock_release(struct tide_lock *lock, struct tide_task *task)
 static void append_place(struct tide_lock *lock, struct tide_strbuf *out)
 {
     union {
-        uint64_t words[TIDE_LOCK_PLACE / sizeof(uint64_t)];
-        char text[TIDE_LOCK_PLACE];
+        uint64_t words[TIDE_LOCK_FILE_WORDS];
+        char text[TIDE_LOCK_FILE_WORDS * sizeof(uint64_t)];
     } file;
     int line = atomic_load_explicit(&lock->line, memory_order_relaxed);
-    for (size_t i = 0; i < TIDE_LOCK_PLACE / sizeof(uint64_t); i++)
-        file.words[i] = atomic_load_explicit(&lock->place[i], memory_order_relaxed);
-    file.text[TIDE_LOCK_PLACE - 1] = 0;
+    for (int i = 0; i < TIDE_LOCK_FILE_WORDS; i++)
+        file.words[i] = atomic_load_explicit(&lock->file[i], memory_order_relaxed);
+    file.text[sizeof file.text - 1] = 0;
     if (line > 0)
         tide_strbuf_printf(out, " at %s:%d", file.text, line);
 }

@@ -33,7 +33,12 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-enum { TIDE_LOCK_PLACE = 64 }; /* bytes for the name of a source file */
+/* The name of a source file as locks remember it: in words, as other threads may read it at any time. */
+enum { TIDE_LOCK_FILE_WORDS = 8 };
+struct tide_lock_file {
+    int count; /* of words in use, the NUL included */
+    uint64_t words[TIDE_LOCK_FILE_WORDS];
+};
 
 struct tide_lock {
     struct tide_object object;
@@ -41,11 +46,11 @@ struct tide_lock {
     /* the owner's */
     struct tide_list link;     /* in task->held */
     uint64_t depth;            /* how often it was taken, at least 1 */
-    /* written by the owner, read by reports */
-    _Atomic int line;          /* where it was taken; 0: not told yet */
-    bool recursive;            /* fixed */
     struct tide_mutex mutex;
-    _Atomic uint64_t place[TIDE_LOCK_PLACE / sizeof(uint64_t)]; /* the source file, NUL behind it */
+    bool recursive;            /* fixed */
+    /* written by the owner, read by reports; on a cache line that stays shared while the same line takes it again and again */
+    _Atomic int line;          /* where it was taken; 0: not told yet */
+    _Atomic uint64_t file[TIDE_LOCK_FILE_WORDS];
     /* protected by mutex */
     struct tide_list waiters;  /* item: an integer, since when it waits */
     struct tide_list sides;    /* of struct tide_lock_side */
@@ -91,8 +96,26 @@ static inline bool tide_lock_locked(struct tide_lock *lock)
 
 /* ---- taking ---- */
 
+/* The word says that it is the task's, which runs: for this header and lock.c. */
+static inline void tide_lock_own(struct tide_lock *lock, struct tide_task *task)
+{
+    lock->depth = 1;
+    tide_object_ref(&lock->object);
+    tide_list_append(&task->held, &lock->link);
+}
+
 /* One compare-and-swap. Never waits. */
-enum tide_lock_outcome tide_lock_try(struct tide_lock *lock, struct tide_task *task);
+enum tide_lock_outcome tide_lock_try_taken(struct tide_lock *lock, struct tide_task *task);
+static inline enum tide_lock_outcome tide_lock_try(struct tide_lock *lock, struct tide_task *task)
+{
+    uintptr_t word = 0;
+    /* acquire: pairs with the release by which the last owner let go; release: with the look at the owner in spin */
+    if (!atomic_compare_exchange_strong_explicit(&lock->word, &word, (uintptr_t)task, memory_order_acq_rel,
+                                                 memory_order_relaxed))
+        return tide_lock_try_taken(lock, task);
+    tide_lock_own(lock, task);
+    return TIDE_LOCK_TAKEN;
+}
 
 /* The same for a lock that was HELD: tries for some microseconds, as long as the owner runs on another CPU. */
 enum tide_lock_outcome tide_lock_spin(struct tide_lock *lock, struct tide_task *task);
@@ -111,8 +134,17 @@ void tide_lock_pass_on(struct tide_lock *lock);
 /* The wait was not won by a waker. */
 void tide_lock_leave(struct tide_lock *lock, struct tide_waiter *waiter);
 
+void tide_lock_file_set(struct tide_lock_file *file, const char *name);
+
 /* Owner: remembers where it took it, for reports. */
-void tide_lock_note(struct tide_lock *lock, const char *file, int line);
+static inline void tide_lock_note(struct tide_lock *lock, const struct tide_lock_file *file, int line)
+{
+    for (int i = 0; i < file->count; i++)
+        if (atomic_load_explicit(&lock->file[i], memory_order_relaxed) != file->words[i])
+            atomic_store_explicit(&lock->file[i], file->words[i], memory_order_relaxed);
+    if (atomic_load_explicit(&lock->line, memory_order_relaxed) != line)
+        atomic_store_explicit(&lock->line, line, memory_order_relaxed);
+}
 
 /* ---- letting go ---- */
 
