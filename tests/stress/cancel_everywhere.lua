@@ -18,6 +18,7 @@ local function tally()
     acquired = tm.counter(), released = tm.counter(), twice = tm.counter(), unfinished = tm.counter(),
     instructions = tm.counter(), fired = tm.counter(), line = tm.counter(), swallowed = tm.counter(),
     gate = tm.event(), open = tm.event(), dict = tm.dict { n = 0 }, permits = tm.bounded_semaphore(4), once = tm.once(),
+    gate = tm.event(), open = tm.event(), lock = tm.lock(), rlock = tm.rlock(), condition = tm.condition(),
   }
 end
 
@@ -427,6 +428,53 @@ function scenarios.dicts(kit)
   end
   coroutine.close(co)
   d:add("n", 2)
+--- What it holds of these when it ends would be abandoned.
+function scenarios.locks(kit)
+  local guard <const>, t <const> = kit.guard, kit.t
+  local lock <const>, rlock <const>, condition <const> = t.lock, t.rlock, t.condition
+  for _ = 1, 2 do
+    local g <close> = lock:guard()
+    assert(not lock:try_acquire())
+  end
+  do
+    local g <close> = assert(lock:guard(
+      60))
+    g:release()
+    local h <close> = guard()
+    local i <close> = rlock:guard()
+    local j <close> = rlock:guard(
+    )
+  end
+  assert(lock:with(function(x)
+    local g <close> = guard()
+    kit.tm.sleep(0)
+    return x
+  end, 1) == 1)
+  assert(not pcall(rlock.with, rlock, function()
+    local g <close> = rlock:guard()
+    error("out of it")
+  end))
+  do
+    local g <close> = condition:guard()
+    local h <close> = guard()
+    condition:wait(0.0001)
+    condition:with(function() condition:wait(0) end)
+    condition:wait_for(function() return kit.tm.sleep(0) or true end)
+    condition:notify_all()
+  end
+  local sleep <const> = kit.tm.sleep
+  local other = kit.tm.submit(function()
+    for _ = 1, 3 do
+      lock:with(sleep, 0)
+      condition:with(condition.notify_all, condition)
+    end
+    condition:with(condition.wait, condition, 0.0001)
+  end)
+  for _ = 1, 3 do
+    local g <close> = lock:guard()
+    local h <close> = condition:guard()
+    condition:wait(0.0002)
+  end
   other:result()
 end
 
@@ -501,6 +549,11 @@ local function check(name, k, t, future)
   expect(t.dict:get("n") % 2 == 0 and t.dict:get("m", 0) % 2 == 0, "half of an update was stored")
   expect(t.permits:value() == 4, "%d permits of 4", t.permits:value())
   expect(tostring(t.once) == "once (not run)", "%s", t.once)
+  for _, lock in ipairs { t.lock, t.rlock, t.condition } do
+    local ok, taken = pcall(lock.acquire, lock, 60)
+    expect(ok and taken, "%s", ok and "a lock is still held" or tostring(taken))
+    if ok and taken then lock:release() end
+  end
   if fired then
     expect(future:cancelled(), "cancelled but %s", tostring(future))
   else
