@@ -158,6 +158,30 @@ function tm.worker_local(default) end
 ---@return tidemill.event
 function tm.event() end
 
+---@class tidemill.lock_options
+---@field name? string for messages
+
+--- A free lock, which belongs to the task that takes it.
+---
+---     local lock = tm.lock()
+---@param options? tidemill.lock_options
+---@return tidemill.lock
+function tm.lock(options) end
+
+--- A free lock that its owner can take again and again.
+---
+---     local lock = tm.rlock { name = "cache" }
+---@param options? tidemill.lock_options
+---@return tidemill.lock
+function tm.rlock(options) end
+
+--- A condition over a lock, or over a new rlock.
+---
+---     local changed = tm.condition()
+---@param lock? tidemill.lock
+---@return tidemill.condition
+function tm.condition(lock) end
+
 --- A counter that all tasks share.
 ---
 ---     local hits = tm.counter()

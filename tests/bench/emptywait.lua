@@ -5,7 +5,7 @@ local bench = require "bench"
 local tm = require "tidemill"
 
 local n, where = bench.arg(1, 2000000), bench.arg(2, "task")
-local event, counter = tm.event(), tm.counter()
+local event, counter, lock = tm.event(), tm.counter(), tm.lock()
 
 --- The fastest of three rounds of each operation.
 local function measure()
@@ -33,6 +33,13 @@ local function measure()
     for _ = 1, n do counter:add(1) end
     keep("counter_add", start)
 
+    start = now()
+    for _ = 1, n do
+      lock:acquire()
+      lock:release()
+    end
+    keep("lock", start)
+
     local text = "x"
     start = now()
     for _ = 1, n do text:len() end
@@ -49,7 +56,7 @@ else
   best = pool:submit(measure):result()
 end
 local extra = { where = where }
-for _, name in ipairs { "event_wait", "event_set", "counter_add", "c_call" } do
+for _, name in ipairs { "event_wait", "event_set", "counter_add", "lock", "c_call" } do
   extra[name .. "_ns"] = best[name] - best.loop
 end
 bench.report("emptywait", n, n * best.event_wait / 1e9, extra)

@@ -409,7 +409,7 @@ for _, sort in ipairs { "lock", "rlock" } do
         local _ <close> = mine:guard()
         both:add()
         local stop = tm.monotonic() + limit
-        while both:get() < 2 and tm.monotonic() < stop do tm.sleep(0) end
+        while both:get() < 2 and tm.monotonic() < stop do tm.sleep(0.001) end
         local ok, e = pcall(other.acquire, other)
         if ok then other:release() end
         return ok, tostring(e)
@@ -430,7 +430,7 @@ for _, sort in ipairs { "lock", "rlock" } do
           local _ <close> = locks[i]:guard()
           ready:add()
           local stop = tm.monotonic() + limit
-          while ready:get() < 3 and tm.monotonic() < stop do tm.sleep(0) end
+          while ready:get() < 3 and tm.monotonic() < stop do tm.sleep(0.001) end
           local ok, e = pcall(locks[i % 3 + 1].with, locks[i % 3 + 1], function() end)
           return not ok and tostring(e)
         end)
