@@ -63,8 +63,8 @@ static int reacquired(lua_State *L, struct tide_condition *condition, int done)
 
 static int reacquire_wait(lua_State *L, struct tide_condition *condition, int done, enum tide_lock_waiting sort);
 
-/* A wait was interrupted by no other problem. The cancellation counts as raised from here on, so nothing interrupts the task until
- * the grace is over; false if it is. */
+/* A wait was interrupted by no other problem. The cancellation counts as raised from here on, so nothing interrupts the task
+ * until the grace is over; false if it is. */
 static bool deliver(struct tide_task *task, int *done)
 {
     struct tide_cancel *due = tide_cancel_due(task);

@@ -49,8 +49,8 @@ static int new_rlock(lua_State *L)
 
 /* ---- reports ---- */
 
-/* The files of functions that took a lock lately. A function is kept (a user value) while it stands here, so that none can come in
- * its place. */
+/* The files of functions that took a lock lately. A function is kept (a user value) while it stands here, so that no other can
+ * come to its address. */
 enum { PLACES = 8 };
 struct tide_places {
     struct {

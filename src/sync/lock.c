@@ -14,10 +14,11 @@
  *   COMPETING  a waiter was woken and has not had its turn yet: no other is woken meanwhile. Set under the mutex; cleared by
  *              that waiter, whatever its turn brought.
  *   ABANDONED  the owner has ended: nobody can take it.
+ *   ORPHAN     the last reference has gone while it was held: the owner's end frees it. Set under the mutex.
  *
- * The owner changes from zero to a task by that task, or under the mutex to one whose wait was claimed; from a task to zero by that
- * task. So while WAITERS is set and the mutex is held an owner cannot let go, and cannot end. */
-enum { WAITERS = 1, COMPETING = 2, ABANDONED = 4, MARKS = 7 };
+ * The owner changes from zero to a task by that task, or under the mutex to one whose wait was claimed; from a task to zero by
+ * that task. So while WAITERS is set and the mutex is held an owner cannot let go, and cannot end. */
+enum { WAITERS = 1, COMPETING = 2, ABANDONED = 4, ORPHAN = 8, MARKS = 15 };
 
 static const int64_t patience = TIDE_MS(1); /* a waiter gets the lock at the next release after this */
 
@@ -30,13 +31,22 @@ static struct tide_task *owner_of(uintptr_t word)
 
 /* ---- life ---- */
 
-static void destroy(struct tide_object *object)
+static void free_lock(struct tide_lock *lock)
 {
-    struct tide_lock *lock = tide_container(object, struct tide_lock, object);
-    assert(tide_list_empty(&lock->waiters) && tide_list_empty(&lock->sides) && !tide_list_linked(&lock->link));
+    assert(tide_list_empty(&lock->waiters) && tide_list_empty(&lock->sides));
     tide_free(lock->story);
     tide_free(lock->name);
     tide_free(lock);
+}
+
+static void destroy(struct tide_object *object)
+{
+    struct tide_lock *lock = tide_container(object, struct tide_lock, object);
+    tide_mutex_lock(&lock->mutex); /* an owner that ends just now has unlocked it */
+    uintptr_t word = atomic_fetch_or(&lock->word, ORPHAN);
+    tide_mutex_unlock(&lock->mutex);
+    if (!owner_of(word))
+        free_lock(lock);
 }
 
 const struct tide_class tide_lock_class = {"tidemill.lock", destroy};
@@ -248,7 +258,6 @@ uint64_t tide_lock_release_all(struct tide_lock *lock, struct tide_task *task)
     /* release: pairs with the acquire of who takes it next */
     if (!atomic_compare_exchange_strong_explicit(&lock->word, &word, 0, memory_order_release, memory_order_relaxed))
         release_to_waiters(lock);
-    tide_object_unref(&lock->object);
     return depth;
 }
 
@@ -289,14 +298,15 @@ static void abandon(struct tide_lock *lock, struct tide_task *task)
     tide_list_remove(&lock->link);
     tide_mutex_lock(&lock->mutex);
     lock->story = story.failed ? NULL : tide_strbuf_detach(&story);
-    atomic_store(&lock->word, ABANDONED);
+    bool orphan = atomic_exchange(&lock->word, ABANDONED) & ORPHAN;
     tide_wait_claim_all(&lock->waiters, &woken);
     tide_list_each (link, &lock->sides)
         tide_wait_claim_all(&tide_container(link, struct tide_lock_side, link)->waiters, &woken);
     tide_mutex_unlock(&lock->mutex);
-    tide_wait_post_all(&woken);
+    if (orphan)
+        free_lock(lock);
+    tide_wait_post_all(&woken); /* the lock may be gone */
     tide_strbuf_fini(&story);
-    tide_object_unref(&lock->object);
 }
 
 void tide_lock_abandon_held(struct tide_task *task)

@@ -2,8 +2,9 @@
  *
  * One word holds the owner and three marks, so that taking a free lock and releasing one that nobody waits for are one
  * compare-and-swap each. Who finds it taken queues under the lock's mutex. A release that finds waiters wakes the first, which
- * then competes with newcomers; only one such competitor is under way at a time, and one that loses goes back to the front of the
- * queue. But a waiter that has waited for a millisecond is handed the lock: the release makes it the owner as it claims its wait.
+ * then competes with newcomers; only one such competitor is under way at a time, and one that loses goes back to the front of
+ * the queue. But a waiter that has waited for a millisecond is handed the lock: the release makes it the owner as it claims its
+ * wait.
  *
  *     how = tide_lock_try(lock, task)                 TAKEN: done. HELD: go on
  *     tide_wait_begin(task)
@@ -18,7 +19,8 @@
  *
  * Used by   bindings/lock.c, bindings/condition.c, sync/condition.c; bindings/call.c (abandoning).
  * Threads   "task" is the calling task: its worker's thread. The rest any thread with a reference.
- * Owns      a lock that is held keeps a reference to itself. A waiter belongs to the task that waits.
+ * Owns      a lock whose last reference goes while it is held lives on until its owner ends: counting a reference at each take
+ *           would cost as much as taking it. A waiter belongs to the task that waits.
  * Lock      lock->mutex, rank 30; under it waits are claimed, nothing else is called.
  */
 #ifndef TIDE_SYNC_LOCK_H
@@ -100,7 +102,6 @@ static inline bool tide_lock_locked(struct tide_lock *lock)
 static inline void tide_lock_own(struct tide_lock *lock, struct tide_task *task)
 {
     lock->depth = 1;
-    tide_object_ref(&lock->object);
     tide_list_append(&task->held, &lock->link);
 }
 
@@ -120,8 +121,8 @@ static inline enum tide_lock_outcome tide_lock_try(struct tide_lock *lock, struc
 /* The same for a lock that was HELD: tries for some microseconds, as long as the owner runs on another CPU. */
 enum tide_lock_outcome tide_lock_spin(struct tide_lock *lock, struct tide_task *task);
 
-/* The task's wait is open. TAKEN, ABANDONED: nothing was queued. HELD: it was queued, the caller must resume or leave. Not for a
- * plain lock that the task itself holds. */
+/* The task's wait is open. TAKEN, ABANDONED: nothing was queued. HELD: it was queued, the caller must resume or leave. Not for
+ * a plain lock that the task itself holds. */
 enum tide_lock_outcome tide_lock_enqueue(struct tide_lock *lock, struct tide_waiter *waiter, struct tide_task *task,
                                          enum tide_lock_waiting how);
 

@@ -1,6 +1,6 @@
---- Wake, time-out and cancel made to come together for locks and conditions: tasks take a few locks with limits of their own and
---- under tm.timeout, wait on conditions, and are cancelled meanwhile. Never are two inside; what was taken is released; no
---- notification gets lost; nobody sleeps on. TIDE_STRESS_SECONDS: how long, 6 by default.
+--- Wake, time-out and cancel made to come together for locks and conditions: tasks take a few locks with limits of their
+--- own and under tm.timeout, wait on conditions, and are cancelled meanwhile. Never are two inside; what was taken is
+--- released; no notification gets lost; nobody sleeps on. TIDE_STRESS_SECONDS: how long, 6 by default.
 local tm = require "tidemill"
 
 local seconds = tonumber(os.getenv("TIDE_STRESS_SECONDS")) or 6

@@ -391,7 +391,7 @@ for _, sort in ipairs { "lock", "rlock" } do
       helper.eventually(function() return lock:locked() end)
       helper.eventually(function() return lock:reset() end)
 
-      local answers = pool:map(function(i)
+      local answers = pool:map(function()
         local ok, e = pcall(lock.acquire, lock)
         return ok and "taken" or e.kind
       end, { 1, 2, 3 }, { chunksize = 3 }):collect()
@@ -475,7 +475,8 @@ describe("lock", function()
   it("taken twice without a limit by one task raises and names tm.rlock", function()
     local lock = tm.lock { name = "jobs" }
     lock:acquire()
-    has(says(lock.acquire, lock), "deadlock: 'main' waits for the lock 'jobs' held by 'main'", "lock_spec.lua:", "tm.rlock")
+    has(says(lock.acquire, lock), "deadlock: 'main' waits for the lock 'jobs' held by 'main'", "lock_spec.lua:",
+      "tm.rlock")
     has(says(lock.guard, lock), "deadlock")
     has(says(lock.with, lock, print), "deadlock")
     assert.is_false(lock:try_acquire())
@@ -517,5 +518,5 @@ describe("rlock", function()
   end)
 end)
 
--- Of CPython's threading.Lock and RLock without counterpart: -1 for "for ever" and timeout with blocking=False (one rule for
--- time arguments); any thread may release (a lock has an owner); self-acquire of a Lock hangs (it raises).
+-- Of CPython's threading.Lock and RLock without counterpart: -1 for "for ever" and timeout with blocking=False (one rule
+-- for time arguments); any thread may release (a lock has an owner); self-acquire of a Lock hangs (it raises).
