@@ -12,8 +12,8 @@ local lock = {}
 
 --- Takes it; waits while another task holds it.
 ---
---- Raises where that would be for ever: a circle of tasks that wait for each other, or a lock that the task itself holds
---- and that is no rlock. Raises an error of kind "abandoned" if its owner ended without releasing it.
+--- Raises where that would be for ever: a circle of tasks that wait for each other, or a lock that the task itself
+--- holds and that is no rlock. Raises an error of kind "abandoned" if its owner ended without releasing it.
 ---@param timeout? number seconds
 ---@return boolean taken false where the time was over
 function lock:acquire(timeout) end

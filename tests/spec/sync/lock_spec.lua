@@ -518,5 +518,5 @@ describe("rlock", function()
   end)
 end)
 
--- Of CPython's threading.Lock and RLock without counterpart: -1 for "for ever" and timeout with blocking=False (one rule
--- for time arguments); any thread may release (a lock has an owner); self-acquire of a Lock hangs (it raises).
+-- Of CPython's threading.Lock and RLock without counterpart: -1 for "for ever" and timeout with blocking=False (one
+-- rule for time arguments); any thread may release (a lock has an owner); self-acquire of a Lock hangs (it raises).
