@@ -428,6 +428,8 @@ function scenarios.dicts(kit)
   end
   coroutine.close(co)
   d:add("n", 2)
+end
+
 --- What it holds of these when it ends would be abandoned.
 function scenarios.locks(kit)
   local guard <const>, t <const> = kit.guard, kit.t
