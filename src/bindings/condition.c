@@ -90,7 +90,7 @@ static int reacquire_waited(lua_State *L, int status, lua_KContext context)
         enum tide_lock_outcome outcome = tide_lock_resume(condition->lock, task);
         if (outcome == TIDE_LOCK_HELD)
             return reacquire_wait(L, condition, done, TIDE_LOCK_LOST);
-        return outcome == TIDE_LOCK_TAKEN ? reacquired(L, condition, done) : tide_lock_complain(L, condition->lock, "acquire");
+        return outcome == TIDE_LOCK_TAKEN ? reacquired(L, condition, done) : tide_lock_complain_abandoned(L, condition->lock);
     }
     tide_lock_leave(condition->lock, &task->waiter);
     if (!tide_state_of(L)->problem.size && deliver(task, &done))
@@ -107,7 +107,7 @@ static int reacquire_wait(lua_State *L, struct tide_condition *condition, int do
     tide_wait_begin(task);
     enum tide_lock_outcome outcome = tide_lock_enqueue(lock, &task->waiter, task, sort);
     if (outcome != TIDE_LOCK_HELD && tide_await_skip(task))
-        return outcome == TIDE_LOCK_TAKEN ? reacquired(L, condition, done) : tide_lock_complain(L, lock, "acquire");
+        return outcome == TIDE_LOCK_TAKEN ? reacquired(L, condition, done) : tide_lock_complain_abandoned(L, lock);
     if (outcome == TIDE_LOCK_TAKEN)
         done |= TAKEN;
     return tide_await(L, &(struct tide_await){.deadline = TIDE_NEVER, .edge = &tide_lock_edge, .object = &lock->object}, done,
@@ -123,7 +123,7 @@ static int reacquire(lua_State *L, struct tide_condition *condition, int done)
     if (outcome == TIDE_LOCK_TAKEN)
         return reacquired(L, condition, done);
     if (outcome == TIDE_LOCK_ABANDONED)
-        return tide_lock_complain(L, condition->lock, "acquire");
+        return tide_lock_complain_abandoned(L, condition->lock);
     return reacquire_wait(L, condition, done, TIDE_LOCK_NEWCOMER);
 }
 
@@ -139,11 +139,12 @@ static int waited(lua_State *L, int status, lua_KContext context)
     if (how == TIDE_WAIT_WOKEN)
         return reacquire(L, condition, NOTIFIED);
     tide_condition_leave(condition, &task->waiter);
-    if (how == TIDE_WAIT_INTERRUPTED && state->problem.size) { /* the next wait clears it */
+    if (how == TIDE_WAIT_INTERRUPTED && state->problem.size) {
         luaL_where(L, 1);
         lua_pushlstring(L, state->problem.data, state->problem.size);
         lua_concat(L, 2);
         lua_replace(L, AT_PROBLEM);
+        tide_strbuf_clear(&state->problem); /* else another task's wait would seem to have it */
     } else if (how == TIDE_WAIT_INTERRUPTED) {
         deliver(task, &done);
     }

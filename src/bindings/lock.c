@@ -103,18 +103,40 @@ static void open_places(lua_State *L)
     tide_state_of(L)->places = places;
 }
 
-/* Pushes what the state's buffer for problems has, behind the script's position. */
-static void push_problem(lua_State *L)
+/* Pushes the words made, behind the script's position. */
+static void push_words(lua_State *L)
 {
-    struct tide_strbuf *text = &tide_state_of(L)->problem;
+    struct tide_strbuf *text = &tide_state_of(L)->words;
     luaL_where(L, 1);
     lua_pushlstring(L, tide_strbuf_text(text), text->size);
     lua_concat(L, 2);
 }
 
+int tide_lock_complain_abandoned(lua_State *L, struct tide_lock *lock)
+{
+    struct tide_strbuf *text = &tide_state_of(L)->words;
+    tide_strbuf_clear(text);
+    tide_strbuf_puts(text, "cannot acquire the ");
+    tide_lock_describe_name(lock, text);
+    tide_strbuf_puts(text, ": it is ");
+    size_t state = text->size;
+    tide_lock_describe(lock, text);
+    if (!text->failed && strncmp(text->data + state, "abandoned", 9) == 0) {
+        tide_strbuf_puts(text, "; when what it guards is in order, lock:reset() makes it free");
+    } else { /* reset just now, but this task was told */
+        tide_strbuf_clear(text);
+        tide_strbuf_puts(text, "cannot acquire the ");
+        tide_lock_describe_name(lock, text);
+        tide_strbuf_puts(text, ": it was abandoned: its owner ended without releasing it, and another task has reset it since");
+    }
+    push_words(L);
+    tide_errors_make(L, "abandoned");
+    return lua_error(L);
+}
+
 int tide_lock_complain(lua_State *L, struct tide_lock *lock, const char *deed)
 {
-    struct tide_strbuf *text = &tide_state_of(L)->problem;
+    struct tide_strbuf *text = &tide_state_of(L)->words;
     tide_strbuf_clear(text);
     tide_strbuf_printf(text, "cannot %s the ", deed);
     tide_lock_describe_name(lock, text);
@@ -128,7 +150,7 @@ int tide_lock_complain(lua_State *L, struct tide_lock *lock, const char *deed)
     else if (held)
         tide_strbuf_puts(text, "; only the task that took a lock can release it, and wait or notify under it (to signal "
                                "another task use tm.event, to count permits tm.semaphore)");
-    push_problem(L);
+    push_words(L);
     if (abandoned)
         tide_errors_make(L, "abandoned");
     return lua_error(L);
@@ -137,7 +159,7 @@ int tide_lock_complain(lua_State *L, struct tide_lock *lock, const char *deed)
 /* The task waits for itself. */
 static int complain_of_oneself(lua_State *L, struct tide_lock *lock, struct tide_task *task)
 {
-    struct tide_strbuf *text = &tide_state_of(L)->problem;
+    struct tide_strbuf *text = &tide_state_of(L)->words;
     tide_strbuf_clear(text);
     tide_strbuf_printf(text, "deadlock: '%s' waits for the ", tide_task_name(task));
     tide_lock_describe_name(lock, text);
@@ -145,7 +167,7 @@ static int complain_of_oneself(lua_State *L, struct tide_lock *lock, struct tide
     tide_lock_describe(lock, text);
     tide_strbuf_printf(text, ", which is '%s' itself (a task that takes a lock again while it holds it needs tm.rlock)",
                        tide_task_name(task));
-    push_problem(L);
+    push_words(L);
     return lua_error(L);
 }
 
@@ -268,7 +290,7 @@ static int waited(lua_State *L, int status, lua_KContext context)
     if (outcome == TIDE_LOCK_TAKEN)
         return taken(L, lock, purpose);
     if (outcome == TIDE_LOCK_ABANDONED)
-        return tide_lock_complain(L, lock, "acquire");
+        return tide_lock_complain_abandoned(L, lock);
     if (tide_now_ns() < deadline_of(L, purpose))
         return wait(L, lock, task, purpose, TIDE_LOCK_LOST);
     tide_lock_pass_on(lock);
@@ -280,7 +302,7 @@ static int wait(lua_State *L, struct tide_lock *lock, struct tide_task *task, in
     tide_wait_begin(task);
     enum tide_lock_outcome outcome = tide_lock_enqueue(lock, &task->waiter, task, sort);
     if (outcome != TIDE_LOCK_HELD && tide_await_skip(task))
-        return outcome == TIDE_LOCK_TAKEN ? taken(L, lock, purpose) : tide_lock_complain(L, lock, "acquire");
+        return outcome == TIDE_LOCK_TAKEN ? taken(L, lock, purpose) : tide_lock_complain_abandoned(L, lock);
     if (outcome == TIDE_LOCK_TAKEN)
         purpose |= TAKEN;
     return tide_await(L,
@@ -316,7 +338,7 @@ static int take_slowly(lua_State *L, struct tide_lock *lock, struct tide_task *t
     if (outcome == TIDE_LOCK_TAKEN)
         return taken(L, lock, purpose);
     if (outcome == TIDE_LOCK_ABANDONED)
-        return tide_lock_complain(L, lock, "acquire");
+        return tide_lock_complain_abandoned(L, lock);
     if (only_look)
         return not_taken(L, purpose);
     tide_await_prepare(L);
@@ -362,7 +384,7 @@ static int try_acquire(lua_State *L)
     struct tide_lock *lock = tide_lock_check(L, 1);
     enum tide_lock_outcome outcome = tide_lock_try(lock, running_task(L));
     if (outcome == TIDE_LOCK_ABANDONED)
-        return tide_lock_complain(L, lock, "acquire");
+        return tide_lock_complain_abandoned(L, lock);
     if (outcome == TIDE_LOCK_TAKEN)
         tide_lock_note_caller(L, lock);
     lua_pushboolean(L, outcome == TIDE_LOCK_TAKEN);
@@ -415,7 +437,7 @@ static int reset(lua_State *L)
 static int tostring(lua_State *L)
 {
     struct tide_lock *lock = tide_lock_check(L, 1);
-    struct tide_strbuf *text = &tide_state_of(L)->problem;
+    struct tide_strbuf *text = &tide_state_of(L)->words;
     tide_strbuf_clear(text);
     tide_lock_describe_name(lock, text);
     tide_strbuf_puts(text, " (");

@@ -17,6 +17,9 @@ void tide_lock_note_caller(lua_State *L, struct tide_lock *lock);
 /* Raises "cannot <deed> the lock 'jobs': it is …" and what to do about it; of kind "abandoned" where it is that. */
 int tide_lock_complain(lua_State *L, struct tide_lock *lock, const char *deed);
 
+/* Raises that it was found abandoned, with kind "abandoned", also where it has been reset since. */
+int tide_lock_complain_abandoned(lua_State *L, struct tide_lock *lock);
+
 /* acquire and so on, for handles of both; ended by NULL. */
 extern const luaL_Reg tide_lock_methods[];
 

@@ -115,6 +115,7 @@ void tide_state_close(struct tide_worker *worker)
     tide_free(state->free_slots);
     tide_strbuf_fini(&state->trace);
     tide_strbuf_fini(&state->problem);
+    tide_strbuf_fini(&state->words);
     tide_strbuf_fini(&state->remote);
     tide_strbuf_fini(&state->warning);
     tide_free(state);

@@ -35,6 +35,7 @@ struct tide_state {
     int free_count, free_room, next_slot;
     struct tide_strbuf trace;         /* traceback of the error that the running task's base frame caught */
     struct tide_strbuf problem;       /* why a wait could not be: see await.h */
+    struct tide_strbuf words;         /* a text that is pushed as soon as it is made: no other task runs meanwhile */
     bool wants_collection;            /* a task ran out of memory */
     uint32_t paths_version;           /* of package.path and cpath as they were taken over */
     struct tide_strbuf remote;        /* tracebacks of other tasks that came with the error raised last */

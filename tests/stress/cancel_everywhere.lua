@@ -18,7 +18,7 @@ local function tally()
     acquired = tm.counter(), released = tm.counter(), twice = tm.counter(), unfinished = tm.counter(),
     instructions = tm.counter(), fired = tm.counter(), line = tm.counter(), swallowed = tm.counter(),
     gate = tm.event(), open = tm.event(), dict = tm.dict { n = 0 }, permits = tm.bounded_semaphore(4), once = tm.once(),
-    gate = tm.event(), open = tm.event(), lock = tm.lock(), rlock = tm.rlock(), condition = tm.condition(),
+    lock = tm.lock(), rlock = tm.rlock(), condition = tm.condition(),
   }
 end
 
@@ -428,6 +428,7 @@ function scenarios.dicts(kit)
   end
   coroutine.close(co)
   d:add("n", 2)
+  other:result()
 end
 
 --- What it holds of these when it ends would be abandoned.
