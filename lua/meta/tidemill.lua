@@ -181,6 +181,48 @@ function tm.rlock(options) end
 ---@param lock? tidemill.lock
 ---@return tidemill.condition
 function tm.condition(lock) end
+---@class tidemill.queue_options
+---@field maxsize? integer how many items it holds at most; 0, the default: no limit
+---@field name? string for messages
+
+--- A queue: first in, first out.
+---
+---     local jobs = tm.queue { maxsize = 100, name = "jobs" }
+---@param options? tidemill.queue_options|integer or only the maxsize
+---@return tidemill.queue
+function tm.queue(options) end
+
+--- A queue: last in, first out.
+---@param options? tidemill.queue_options|integer
+---@return tidemill.queue
+function tm.lifo_queue(options) end
+
+--- A queue: smallest priority first.
+---@param options? tidemill.queue_options|integer
+---@return tidemill.priority_queue
+function tm.priority_queue(options) end
+
+---@class tidemill.deque_options
+---@field maxlen? integer how many items it holds at most; default: no limit
+
+--- A deque: items in a row, for both ends.
+---@param options? tidemill.deque_options
+---@return tidemill.deque
+function tm.deque(options) end
+
+---@class tidemill.select_options
+---@field timeout? number seconds; 0 only looks
+---@field [integer] tidemill.queue|tidemill.future|tidemill.event
+
+--- Waits for the first of several: a queue that has an item, a future that is done, an event that is set. Where more
+--- than one is ready the first in the list wins.
+---
+---     local i, value, why = tm.select { jobs, stop, timeout = 5 }
+---@param options tidemill.select_options
+---@return integer? index nil where the time was over
+---@return any value the item, which is taken out; the future; true for an event; "timeout"
+---@return "shutdown"|number? why where a queue is shut down (the value is nil); or the priority of the item
+function tm.select(options) end
 
 --- A counter that all tasks share.
 ---

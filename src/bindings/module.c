@@ -26,6 +26,9 @@ int tide_open_core(lua_State *L)
     tide_open_lock(L);
     tide_open_condition(L);
     tide_open_future(L);
+    tide_open_queue(L);
+    tide_open_deque(L);
+    tide_open_select(L);
     tide_open_executor(L);
     tide_open_map(L);
     tide_open_thread(L);

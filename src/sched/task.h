@@ -29,7 +29,10 @@ struct tide_waiter {
     struct tide_list link;    /* in the object's FIFO, under the object's lock */
     struct tide_task *task;
     struct tide_item item;    /* what it offers, or what the waker took for it: the waker's from the claim to the post */
-    uint32_t index;           /* which object of a wait on several */
+    union {                   /* what the object keeps with it; tide_wait_on leaves it alone */
+        void *more;
+        uint32_t index;
+    };
 };
 
 enum tide_timer_kind { TIDE_TIMER_WAIT = 1, TIDE_TIMER_SCOPE, TIDE_TIMER_GRACE, TIDE_TIMER_OTHER };

@@ -21,6 +21,25 @@ void tide_holder_fini(struct tide_holder *holder)
     tide_mutex_unlock(&lock);
 }
 
+void tide_holder_end(struct tide_holder *holder, void (*release)(struct tide_holder *))
+{
+    static _Thread_local struct tide_list ending; /* while the call at the bottom of this thread's stack works it off */
+    struct tide_list *link;
+    bool outermost = !tide_list_linked(&ending);
+    tide_holder_fini(holder);
+    holder->empty = release;
+    if (outermost)
+        tide_list_init(&ending);
+    tide_list_append(&ending, &holder->link);
+    if (!outermost)
+        return;
+    while ((link = tide_list_pop(&ending)) != NULL) {
+        struct tide_holder *next = tide_container(link, struct tide_holder, link);
+        next->empty(next);
+    }
+    ending = (struct tide_list){0};
+}
+
 void tide_holders_empty(void)
 {
     struct tide_list left;

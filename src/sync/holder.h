@@ -23,6 +23,11 @@ void tide_holder_init(struct tide_holder *holder, const struct tide_class *class
 /* In the class's destroy. */
 void tide_holder_fini(struct tide_holder *holder);
 
+/* In the class's destroy, all that it does: fini, and `release`, which drops the items and frees the holder. Where that
+ * destroys holders in turn they are released after this one, not inside of it: a chain of a million queues, each in the next,
+ * needs no stack. */
+void tide_holder_end(struct tide_holder *holder, void (*release)(struct tide_holder *));
+
 /* Empties all there are; those that nothing else keeps are destroyed by it. */
 void tide_holders_empty(void);
 

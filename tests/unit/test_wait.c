@@ -271,7 +271,7 @@ static void claim_all_takes_everyone_in_order(void **state)
 static void a_wait_on_two_objects_is_won_by_one(void **state)
 {
     struct tide_list other;
-    struct tide_waiter second = {.index = 1};
+    struct tide_waiter second = {.task = NULL};
     tide_list_init(&other);
     tide_wait_begin(task);
     tide_wait_on(&list, &task->waiter, task);

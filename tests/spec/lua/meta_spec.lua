@@ -95,6 +95,9 @@ describe("the stubs", function()
     assert.same(methods(tm.semaphore():guard()), defined("semaphore", "guard"))
     assert.same(methods(tm.barrier(1)), defined("barrier", "barrier"))
     assert.same(methods(tm.once()), defined("once", "once"))
+    assert.same(methods(tm.queue()), defined("queue", "queue"))
+    assert.same(methods(tm.priority_queue()), defined("queue", "queue"))
+    assert.same(methods(tm.deque()), defined("deque", "deque"))
     tm.scope(function(s) assert.same(methods(s), defined("scope", "scope")) end)
   end)
 
@@ -123,9 +126,8 @@ describe("the stubs", function()
 
   it("are Lua", function()
     local files = {
-      "tidemill", "future", "executor", "event", "counter", "dict", "scope", "thread", "json", "fs", "hash", "http",
-      "tidemill", "future", "executor", "event", "counter", "semaphore", "barrier", "once", "scope", "json", "fs",
-      "hash", "http",
+      "tidemill", "future", "executor", "event", "counter", "semaphore", "barrier", "once", "dict", "queue", "deque",
+      "scope", "thread", "json", "fs", "hash", "http",
     }
     for _, file in ipairs(files) do
       assert(loadfile("lua/meta/" .. file .. ".lua"))
