@@ -1,6 +1,7 @@
---- Random steps of a few tasks through a few locks and each other's results, one at a time, beside a model that is a dozen lines
---- long: it says which step is done at once, which waits and for whom, which would close a cycle and has to raise, who gets a lock
---- that becomes free, and who is told that a lock was abandoned. Every answer must be the model's, no more and no less.
+--- Random steps of a few tasks through a few locks and each other's results, one at a time, beside a model that is a
+--- dozen lines long: it says which step is done at once, which waits and for whom, which would close a cycle and has to
+--- raise, who gets a lock that becomes free, and who is told that a lock was abandoned. Every answer must be the model's,
+--- no more and no less. To be run with --virtual-time: there a moment's sleep ends when all others are at rest.
 --- TIDE_STRESS_SECONDS: how long, 6 by default.
 local tm = require "tidemill"
 
@@ -15,8 +16,8 @@ local ACTORS, LOCKS, STEPS, LIMIT = 6, 4, 120, 60
 local function actor(number, inbox, replies)
   local function sort_of(e)
     e = tostring(e)
-    for _, word in ipairs { "deadlock", "abandoned", "not held", "cancelled" } do
-      if e:find(word, 1, true) then return word end
+    for sort, words in pairs { deadlock = "deadlock:", abandoned = "is abandoned", ["not held"] = "cannot release" } do
+      if e:find(words, 1, true) then return sort end
     end
     return e
   end
@@ -36,7 +37,11 @@ end
 
 --- One world: real tasks and locks, and the model of them.
 local function round()
-  local pool <close> = tm.executor { max_workers = ACTORS, name = "actors" }
+  local pool = tm.executor { max_workers = ACTORS, name = "actors" }
+  local ended_well = false
+  local _ <close> = setmetatable({}, {
+    __close = function() pool:shutdown { cancel = not ended_well and "all" or "none" } end,
+  })
   local replies = tm.queue()
   local locks, inbox, futures = {}, {}, {}
   for j = 1, LOCKS do locks[j] = tm.lock() end
@@ -116,6 +121,7 @@ local function round()
     end
     local object = (what == "join" and futures or locks)[target]
     inbox[i]:put { what = what, object = object }
+    if on[i] then tm.sleep(0.001) end -- in virtual time: until everybody is at rest, so it stands in its queue now
     return expected
   end
 
@@ -172,6 +178,7 @@ local function round()
     settle(step(i, "finish"), i, "finish")
   end
   for i = 1, ACTORS do assert(ended[i], "a task is left that waits") end
+  ended_well = true
   return #log, deadlocks
 end
 

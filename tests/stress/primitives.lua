@@ -1,7 +1,8 @@
---- A thousand tasks on four workers hammer every primitive at once, with random time-outs, cancellations, owners that end without
---- releasing, and queues that are shut down. What must hold, whatever was interrupted: one holder of a lock, never more permits
---- out than there are, items in are items out and each once, everybody who was told to wake wakes, sums are exact, and no task is left.
---- Argument: names of deeds, to run only these. TIDE_STRESS_SECONDS: how long, 8 by default. TIDE_STRESS_TASKS: 1,000 by default.
+--- A thousand tasks on four workers hammer every primitive at once, with random time-outs, cancellations, owners that
+--- end without releasing, and queues that are shut down. What must hold, whatever was interrupted: one holder of a lock,
+--- never more permits out than there are, items in are items out and each once, everybody who was told to wake wakes,
+--- sums are exact, and no task is left.
+--- Argument: names of deeds, to run only these. TIDE_STRESS_SECONDS: how long, 8 by default. TIDE_STRESS_TASKS: 1,000.
 local tm = require "tidemill"
 
 local seconds = tonumber(os.getenv("TIDE_STRESS_SECONDS")) or 8
@@ -43,7 +44,7 @@ local deeds = {}
 
 function deeds.lock()
   local limit = math.random(2) == 1 and moment() or nil
-  -- what is counted must not be torn from what it counts: the deed is cancelled before or behind it, while it waits at most
+  -- what is counted must not be torn from what it counts: so it is shielded
   if not w.lock:acquire(limit) then return end
   local release <close> = setmetatable({}, { __close = function() w.lock:release() end })
   tm.shield(function()
@@ -80,8 +81,7 @@ end
 --- Its owner ends with it: everybody else is told, until somebody resets it.
 function deeds.abandoned()
   if math.random(3) == 1 then
-    local f = tm.submit(function(lock) pcall(lock.acquire, lock, 0.01) end, w.left)
-    f:result()
+    tm.scope(function(s) s:spawn(function(lock) pcall(lock.acquire, lock, 0.01) end, w.left) end)
     return
   end
   local ok, e = pcall(w.left.acquire, w.left, moment())
@@ -163,11 +163,11 @@ end
 
 function deeds.select()
   local a, b, e = tm.queue(), tm.queue(), tm.event()
-  local s = tm.submit(function(x) x:put("here") end, math.random(2) == 1 and a or b)
-  local i, item = tm.select { a, b, e, w.event, timeout = LIMIT }
-  if i == 4 then return end
-  expect(item == "here" and (i == 1 or i == 2), "select says %s %s", i, item)
-  s:result()
+  tm.scope(function(s)
+    s:spawn(function(x) x:put("here") end, math.random(2) == 1 and a or b)
+    local i, item = tm.select { a, b, e, w.event, timeout = LIMIT }
+    expect(i == 4 or item == "here" and (i == 1 or i == 2), "select says %s %s", i, item)
+  end)
 end
 
 function deeds.stack()
@@ -193,16 +193,16 @@ end
 --- Everybody who waits on a queue is told that it is shut down.
 function deeds.shutdown()
   local q, told = tm.queue(), tm.counter()
-  local fs = {}
-  for i = 1, 4 do
-    fs[i] = tm.submit(function(x, c)
-      local item, why = x:get(LIMIT)
-      if item == nil and why == "shutdown" then c:add(1) end
-    end, q, told)
-  end
-  tm.sleep(moment())
-  q:shutdown()
-  for _, f in ipairs(fs) do f:result() end
+  tm.scope(function(s)
+    for _ = 1, 4 do
+      s:spawn(function(x, c)
+        local item, why = x:get(LIMIT)
+        if item == nil and why == "shutdown" then c:add(1) end
+      end, q, told)
+    end
+    tm.sleep(moment())
+    q:shutdown()
+  end)
   expect(told:get() == 4, "%d of 4 were told", told:get())
 end
 
@@ -219,31 +219,40 @@ function deeds.cancelled_update()
 end
 
 function deeds.barrier()
-  local b, fs = tm.barrier(4), {}
-  for i = 1, 4 do fs[i] = tm.submit(function(x) return (x:wait()) end, b) end
-  local sum = 0
-  for _, f in ipairs(fs) do sum = sum + f:result() end
+  local b, sum = tm.barrier(4), 0
+  tm.scope(function(s)
+    local fs = {}
+    for i = 1, 4 do fs[i] = s:spawn(function(x) return (x:wait()) end, b) end
+    for _, f in ipairs(fs) do sum = sum + f:result() end
+  end)
   expect(sum == 10, "indices of a barrier add up to %d", sum)
 end
 
 function deeds.broken_barrier()
   local b = tm.barrier(3)
-  local fs = {}
-  for i = 1, 2 do fs[i] = tm.submit(function(x) x:wait() end, b) end
-  tm.sleep(moment())
-  b:abort()
-  for _, f in ipairs(fs) do
-    local ok, e = pcall(f.result, f)
-    expect(not ok and (kind_of(e) == "broken_barrier" or kind_of(e) == "cancelled"), "%s", tostring(e))
-  end
+  tm.scope(function(s)
+    local fs = {}
+    for i = 1, 2 do
+      fs[i] = s:spawn(function(x)
+        local ok, e = pcall(x.wait, x)
+        return not ok and kind_of(e)
+      end, b)
+    end
+    tm.sleep(moment())
+    b:abort()
+    for _, f in ipairs(fs) do expect(f:result() == "broken_barrier", "an aborted barrier says %s", f:result()) end
+  end)
 end
 
 function deeds.once()
-  local once, runs, fs = tm.once(), tm.counter(), {}
-  for i = 1, 3 do
-    fs[i] = tm.submit(function(o, r) return o:run(function() tm.sleep(0) return r:add(1) end) end, once, runs)
-  end
-  for _, f in ipairs(fs) do expect(f:result() == 1, "once ran %d times", runs:get()) end
+  local once, runs = tm.once(), tm.counter()
+  tm.scope(function(s)
+    local fs = {}
+    for i = 1, 3 do
+      fs[i] = s:spawn(function(o, r) return o:run(function() tm.sleep(0) return r:add(1) end) end, once, runs)
+    end
+    for _, f in ipairs(fs) do expect(f:result() == 1, "once ran %d times", runs:get()) end
+  end)
 end
 
 function deeds.threads()
@@ -262,10 +271,12 @@ function deeds.cycle()
     if ok then y:release() end
     return ok or tostring(e)
   end
-  local f, g = tm.submit(cross, a, b), tm.submit(cross, b, a)
-  for _, answer in ipairs { f:result(), g:result() } do
-    expect(answer == true or answer:find("deadlock", 1, true), "%s", answer)
-  end
+  tm.scope(function(s)
+    local f, g = s:spawn(cross, a, b), s:spawn(cross, b, a)
+    for _, answer in ipairs { (f:result()), (g:result()) } do
+      expect(answer == true or answer:find("deadlock", 1, true), "%s", answer)
+    end
+  end)
 end
 
 local names = {}
@@ -335,5 +346,5 @@ expect(w.inside:get() == 0 and w.permits:get() == 0, "somebody is still inside")
 local patience = tm.monotonic() + LIMIT
 while tm.thread.active_count() > 1 and tm.monotonic() < patience do tm.sleep(0.01) end
 expect(tm.thread.active_count() == 1, "%d threads are left", tm.thread.active_count() - 1)
-print(("%d deeds, %d tasks cancelled, %d through the lock, %d through the queue"):format(w.done:get(), cancelled, w.locked:get(),
-  w.taken:get()))
+print(("%d deeds, %d tasks cancelled, %d through the lock, %d through the queue"):format(w.done:get(), cancelled,
+  w.locked:get(), w.taken:get()))
