@@ -39,5 +39,6 @@ int tide_open_core(lua_State *L)
     tide_bind_job_open(L);
     tide_open_fs(L);
     tide_open_hash(L);
+    tide_open_cron(L);
     return 1;
 }
