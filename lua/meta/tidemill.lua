@@ -18,6 +18,7 @@
 ---@field hash tidemill.hash hash sums
 ---@field http tidemill.http requests over HTTP
 ---@field thread tidemill.threads threads: `tm.thread { target = fn }`, and what there is about them
+---@field cron tidemill.cron when cron expressions are due
 local tm = {}
 
 --- What errors of Tidemill's own are: of time limits, cancellations, memory, bad input. `tostring` gives the message.

