@@ -2,9 +2,9 @@
 
 --- When cron expressions are due: `tm.cron`.
 ---
---- Five fields (minute hour day-of-month month day-of-week), six with the second in front, or `@hourly`, `@daily`, `@midnight`,
---- `@weekly`, `@monthly`, `@yearly`, `@annually`. Values, names, `*`, ranges `a-b`, steps `*/n`, lists `a,b`; `L` is the last
---- day of the month, `5L` its last Friday.
+--- Five fields (minute hour day-of-month month day-of-week), six with the second in front, or `@hourly`, `@daily`,
+--- `@midnight`, `@weekly`, `@monthly`, `@yearly`, `@annually`. Values, names, `*`, ranges `a-b`, steps `*/n`, lists
+--- `a,b`; `L` is the last day of the month, `5L` its last Friday.
 ---
 --- Where clocks are put forward or back: an expression with all 24 hours is due whenever the clock shows a time that
 --- matches; any other is due once for each of its times, behind the gap where clocks skip it.

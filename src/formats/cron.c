@@ -105,7 +105,8 @@ static int64_t next_shown(const struct tide_cron *cron, const struct tide_zone *
 }
 
 /* Due when the clock for the first time shows the next time that matches, or a later one. */
-static int64_t next_reached(const struct tide_cron *cron, const struct tide_zone *zone, struct tide_zone_span *span, int64_t from)
+static int64_t next_reached(const struct tide_cron *cron, const struct tide_zone *zone, struct tide_zone_span *span,
+                            int64_t from)
 {
     int64_t local;
     tide_cron_next_local(cron, latest_shown(zone, span, from - 1) + 1, INT64_MAX, &local);

@@ -311,7 +311,7 @@ static int take_fields(struct parser *p)
         at = skip_blanks(at);
     }
     if (count > FIELDS)
-        return fail(p, begins[FIELDS], "it has more than six fields, which are: second minute hour day-of-month month day-of-week");
+        return fail(p, begins[FIELDS], "it has more than six fields: second minute hour day-of-month month day-of-week");
     if (count < FIELDS - 1)
         return fail(p, at, "it has %d field%s, not the five: minute hour day-of-month month day-of-week", count,
                     count == 1 ? "" : "s");

@@ -16,7 +16,7 @@
 
 enum { MAX_FILE = 1024 * 1024, HEADER = 44 };
 
-/* Transitions may lie as far from 1970: more than the age of the world, which old files begin with, and sums do not overflow. */
+/* How far from 1970 transitions may lie: farther than the big bang, with which old files begin, and sums do not overflow. */
 #define FARTHEST (INT64_C(1) << 60)
 
 static const char system_folder[] = "/usr/share/zoneinfo", local_file[] = "/etc/localtime";
@@ -252,8 +252,8 @@ static int load_name(const char *name, struct tide_zone **zone, char problem[TID
         if (size < (int)sizeof path && is_plain_file(path))
             return load(path, zone, problem);
     }
-    snprintf(problem, TIDE_ZONE_PROBLEM, "no time zone '%.*s' in %.300s%s%s: names are as in \"Europe/Zurich\", \"UTC\" or \"local\"; "
-             "Debian's package tzdata has the files", TIDE_ZONE_NAME, name, folders[0], count > 1 ? " or " : "",
+    snprintf(problem, TIDE_ZONE_PROBLEM, "no time zone '%.*s' in %.300s%s%s: names are as in \"Europe/Zurich\", \"UTC\" or "
+             "\"local\"; Debian's package tzdata has the files", TIDE_ZONE_NAME, name, folders[0], count > 1 ? " or " : "",
              count > 1 ? folders[1] : "");
     return TIDE_EINVAL;
 }

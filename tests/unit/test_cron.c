@@ -80,8 +80,9 @@ static void sunday_is_0_and_7(void **state)
         const char *text;
         uint32_t weekdays, last;
     } days[] = {
-        {"7", 1, 0}, {"0", 1, 0}, {"5-7", 0x61, 0}, {"FRI-SUN", 0x61, 0}, {"5-0", 0x61, 0}, {"SUN-TUE", 7, 0}, {"7-2", 7, 0},
-        {"0-7", 0x7f, 0}, {"0-6", 0x7f, 0}, {"MON-FRI", 0x3e, 0}, {"mon,Wed,FRI", 0x2a, 0}, {"1/2", 0x2a, 0}, {"7/2", 0x55, 0},
+        {"7", 1, 0}, {"0", 1, 0}, {"5-7", 0x61, 0}, {"FRI-SUN", 0x61, 0}, {"5-0", 0x61, 0}, {"SUN-TUE", 7, 0},
+        {"7-2", 7, 0}, {"0-7", 0x7f, 0}, {"0-6", 0x7f, 0}, {"MON-FRI", 0x3e, 0}, {"mon,Wed,FRI", 0x2a, 0}, {"1/2", 0x2a, 0},
+        {"7/2", 0x55, 0},
         {"7-7", 1, 0}, {"0-0", 1, 0}, {"5-7/2", 0x21, 0}, {"5L", 0, 0x20}, {"fril", 0, 0x20}, {"FRIL,7l,2", 4, 0x21},
     };
     for (size_t i = 0; i < sizeof days / sizeof *days; i++) {
@@ -230,8 +231,8 @@ static void any_bytes_are_parsed_or_refused(void **state)
 
 static void both_fields_of_days_restricted_means_either(void **state)
 {
-    NEXT("0 0 13 * 5", "UTC", "2026-02-01 00:00", "2026-02-06 00:00", "2026-02-13 00:00", "2026-02-20 00:00", "2026-02-27 00:00",
-         "2026-03-06 00:00", "2026-03-13 00:00");
+    NEXT("0 0 13 * 5", "UTC", "2026-02-01 00:00", "2026-02-06 00:00", "2026-02-13 00:00", "2026-02-20 00:00",
+         "2026-02-27 00:00", "2026-03-06 00:00", "2026-03-13 00:00");
     NEXT("0 0 1 * MON", "UTC", "2026-03-28 00:00", "2026-03-30 00:00", "2026-04-01 00:00", "2026-04-06 00:00");
     NEXT("0 0 ? * MON", "UTC", "2026-03-28 00:00", "2026-03-30 00:00", "2026-04-06 00:00");
     NEXT("0 0 */2 * MON", "UTC", "2026-04-01 00:00", "2026-04-13 00:00", "2026-04-27 00:00", "2026-05-11 00:00");
@@ -239,15 +240,17 @@ static void both_fields_of_days_restricted_means_either(void **state)
 
 static void the_last_day_of_the_month(void **state)
 {
-    NEXT("0 12 L * *", "UTC", "2024-01-01 00:00", "2024-01-31 12:00", "2024-02-29 12:00", "2024-03-31 12:00", "2024-04-30 12:00");
+    NEXT("0 12 L * *", "UTC", "2024-01-01 00:00", "2024-01-31 12:00", "2024-02-29 12:00", "2024-03-31 12:00",
+         "2024-04-30 12:00");
     NEXT("0 12 L-1 2 *", "UTC", "2023-01-01 00:00", "2023-02-27 12:00", "2024-02-28 12:00");
     NEXT("0 0 L-30 * *", "UTC", "2023-01-15 00:00", "2023-03-01 00:00", "2023-05-01 00:00");
     NEXT("0 0 1,L * *", "UTC", "2023-01-15 00:00", "2023-01-31 00:00", "2023-02-01 00:00", "2023-02-28 00:00");
-    NEXT("0 0 * * 5L", "UTC", "2026-01-01 00:00", "2026-01-30 00:00", "2026-02-27 00:00", "2026-03-27 00:00", "2026-04-24 00:00");
+    NEXT("0 0 * * 5L", "UTC", "2026-01-01 00:00", "2026-01-30 00:00", "2026-02-27 00:00", "2026-03-27 00:00",
+         "2026-04-24 00:00");
     NEXT("0 0 * * 1,SUNL", "UTC", "2026-02-20 00:00", "2026-02-22 00:00", "2026-02-23 00:00", "2026-03-02 00:00");
     NEXT("0 0 29 2 0", "UTC", "2026-01-01 00:00", "2026-02-01 00:00", "2026-02-08 00:00");
-    NEXT("0 0 29 2 */7", "UTC", "1973-01-01 00:00", "1976-02-29 00:00", "2004-02-29 00:00", "2032-02-29 00:00", "2060-02-29 00:00",
-         "2088-02-29 00:00", "2128-02-29 00:00");
+    NEXT("0 0 29 2 */7", "UTC", "1973-01-01 00:00", "1976-02-29 00:00", "2004-02-29 00:00", "2032-02-29 00:00",
+         "2060-02-29 00:00", "2088-02-29 00:00", "2128-02-29 00:00");
 }
 
 static void next_is_strictly_after(void **state)
@@ -270,14 +273,16 @@ static void times_of_a_gap_come_once_behind_it(void **state)
     NEXT("0 2,3 * * *", "Europe/Zurich", "2026-03-28 22:00", "2026-03-29 01:00", "2026-03-30 00:00"); /* together */
     NEXT("@daily", "America/Sao_Paulo", "2018-11-03 12:00", "2018-11-04 03:00", "2018-11-05 02:00"); /* 01:00 there */
     NEXT("0 12 * * *", "Pacific/Apia", "2011-12-29 00:00", "2011-12-29 22:00", "2011-12-30 10:00", "2011-12-30 22:00");
-    NEXT("0 12 * * 5", "Pacific/Apia", "2011-12-25 00:00", "2011-12-30 10:00", "2012-01-05 22:00"); /* that Friday was skipped */
+    NEXT("0 12 * * 5", "Pacific/Apia", "2011-12-25 00:00", "2011-12-30 10:00",
+         "2012-01-05 22:00"); /* that Friday was skipped */
 }
 
 static void what_follows_the_clock_goes_on_behind_a_gap(void **state)
 {
     NEXT("*/30 * * * *", "Europe/Zurich", "2026-03-29 00:00", "2026-03-29 00:30", "2026-03-29 01:00", "2026-03-29 01:30");
     NEXT("20 * * * *", "Europe/Zurich", "2026-03-29 00:00", "2026-03-29 00:20", "2026-03-29 01:20");
-    NEXT("*/20 * * * *", "Australia/Lord_Howe", "2026-10-03 15:00", "2026-10-03 15:10", "2026-10-03 15:40", "2026-10-03 16:00");
+    NEXT("*/20 * * * *", "Australia/Lord_Howe", "2026-10-03 15:00", "2026-10-03 15:10", "2026-10-03 15:40",
+         "2026-10-03 16:00");
 }
 
 static void times_that_come_twice_count_once(void **state)
@@ -385,16 +390,17 @@ static void walk(const char *text, const char *name, const struct tide_zone *zon
 }
 
 static const char *const walked[] = {
-    "* * * * *", "*/7 * * * *", "0 * * * *", "30 * * * *", "15,45 */1 * * *", "*/30 2 * * *", "30 2 * * *", "0 2 * * *", "0 3 * * *",
-    "59 1 * * *", "0 0 * * *", "30 0 * * *", "59 23 * * *", "0 */2 * * *", "*/5 0-6 * * *", "0 0,12 * * *", "10 1-3 * * SUN",
+    "* * * * *", "*/7 * * * *", "0 * * * *", "30 * * * *", "15,45 */1 * * *", "*/30 2 * * *", "30 2 * * *",
+    "0 2 * * *", "0 3 * * *", "59 1 * * *", "0 0 * * *", "30 0 * * *", "59 23 * * *", "0 */2 * * *", "*/5 0-6 * * *", "0 0,12 * * *",
+    "10 1-3 * * SUN",
     "30 2 L * *", "0 2 * 3,10 7L", "15 2 1-7 * *", "0 12 30 * 5", "*/13 1-23 * * *", "@weekly", "@monthly",
 };
 
 static void next_is_right_around_every_transition(void **state)
 {
     static const char *const names[] = {
-        "Europe/Zurich", "America/New_York", "Australia/Lord_Howe", "America/Sao_Paulo", "Africa/Casablanca", "Asia/Kathmandu",
-        "Pacific/Apia", "Europe/Dublin", "Asia/Gaza", "Antarctica/Troll", "America/Caracas", "UTC",
+        "Europe/Zurich", "America/New_York", "Australia/Lord_Howe", "America/Sao_Paulo", "Africa/Casablanca",
+        "Asia/Kathmandu", "Pacific/Apia", "Europe/Dublin", "Asia/Gaza", "Antarctica/Troll", "America/Caracas", "UTC",
     };
     int transitions = 0;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -413,9 +419,11 @@ static void next_is_right_around_every_transition(void **state)
 
 static void next_is_right_to_the_second(void **state)
 {
-    static const char *const texts[] = {"*/7 * * * * *", "30 59 * * * *", "*/15 30 2 * * *", "7 0 3 * * *", "59 59 1 * * *"};
+    static const char *const texts[] = {"*/7 * * * * *", "30 59 * * * *", "*/15 30 2 * * *", "7 0 3 * * *",
+                                        "59 59 1 * * *"};
     static const char *const places[][2] = {
-        {"Europe/Zurich", "2026-03-29 01:00"}, {"Europe/Zurich", "2026-10-25 01:00"}, {"Australia/Lord_Howe", "2026-04-04 15:00"},
+        {"Europe/Zurich", "2026-03-29 01:00"}, {"Europe/Zurich", "2026-10-25 01:00"},
+        {"Australia/Lord_Howe", "2026-04-04 15:00"},
         {"America/Sao_Paulo", "2018-11-04 03:00"}, {"Africa/Monrovia", "1972-01-07 00:44:30"}, /* seconds in the offset */
         {"Europe/Zurich", "2400-03-26 01:00"},
     };

@@ -53,9 +53,10 @@ static void a_zone_is_read_once(void **state)
 
 static void names_stay_in_the_folder(void **state)
 {
-    static const char *const names[] = {"", "/", "../passwd", "Europe/../Europe/Zurich", "/usr/share/zoneinfo/UTC", "Europe//Zurich",
-                                        "Europe/", "Europe", "./UTC", ".hidden", "Europe/Zurich ", "Europe/Z\xc3\xbcrich", "No/Where",
-                                        "UTC\n", "%s%s%s%n"};
+    static const char *const names[] = {
+        "", "/", "../passwd", "Europe/../Europe/Zurich", "/usr/share/zoneinfo/UTC", "Europe//Zurich", "Europe/", "Europe",
+        "./UTC", ".hidden", "Europe/Zurich ", "Europe/Z\xc3\xbcrich", "No/Where", "UTC\n", "%s%s%s%n",
+    };
     const struct tide_zone *zone = NULL;
     char longest[400];
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
