@@ -305,11 +305,12 @@ static void what_follows_the_clock_comes_in_both_passes(void **state)
 
 static bool naive_match(const struct tide_cron *c, const struct tm *t)
 {
+    if (!(c->minutes >> t->tm_min & 1) || !(c->hours >> t->tm_hour & 1) || !(c->seconds >> t->tm_sec & 1))
+        return false;
     int length = tide_civil_month_days(t->tm_year + 1900, t->tm_mon + 1), before = length - t->tm_mday;
     bool day = (c->days >> t->tm_mday & 1) || (c->last_days >> before & 1);
     bool weekday = (c->weekdays >> t->tm_wday & 1) || ((c->last_weekdays >> t->tm_wday & 1) && before < 7);
-    return (c->seconds >> t->tm_sec & 1) && (c->minutes >> t->tm_min & 1) && (c->hours >> t->tm_hour & 1) &&
-           (c->months >> (t->tm_mon + 1) & 1) && (c->either ? day || weekday : day && weekday);
+    return (c->months >> (t->tm_mon + 1) & 1) && (c->either ? day || weekday : day && weekday);
 }
 
 /* Every step of a stretch of time: the instant, what the clock shows, and the latest that it has shown before. */
@@ -333,7 +334,7 @@ static int make_steps(const struct tide_zone *zone, int64_t from, int64_t to, in
 {
     int count = 0;
     int64_t latest = INT64_MIN;
-    for (int64_t at = from - 2 * TIDE_CIVIL_DAY; at < from; at += size) {
+    for (int64_t at = from - 30 * 3600; at < from; at += size) {
         int64_t local = local_of(zone, at);
         latest = local > latest ? local : latest;
     }
@@ -390,10 +391,9 @@ static void walk(const char *text, const char *name, const struct tide_zone *zon
 }
 
 static const char *const walked[] = {
-    "* * * * *", "*/7 * * * *", "0 * * * *", "30 * * * *", "15,45 */1 * * *", "*/30 2 * * *", "30 2 * * *",
-    "0 2 * * *", "0 3 * * *", "59 1 * * *", "0 0 * * *", "30 0 * * *", "59 23 * * *", "0 */2 * * *", "*/5 0-6 * * *", "0 0,12 * * *",
-    "10 1-3 * * SUN",
-    "30 2 L * *", "0 2 * 3,10 7L", "15 2 1-7 * *", "0 12 30 * 5", "*/13 1-23 * * *", "@weekly", "@monthly",
+    "* * * * *", "*/7 * * * *", "30 */1 * * *", "*/30 2 * * *", "0 2 * * *", "0 3 * * *", "59 1 * * *", "@daily",
+    "30 0 * * *", "0 */2 * * *", "*/5 0-6 * * *", "10 1-3 * * SUN", "30 2 L * *", "0 2 * 3,10 7L", "15 2 1-7 * *",
+    "0 12 30 * 5", "*/13 1-23 * * *", "@monthly",
 };
 
 static void next_is_right_around_every_transition(void **state)
@@ -408,10 +408,12 @@ static void next_is_right_around_every_transition(void **state)
         struct tide_zone_span span;
         tide_zone_span(zone, 0, &span);
         for (int64_t at = span.to; at < instant("2038-01-01 00:00"); at = span.to, transitions++) {
-            int count = make_steps(zone, at - 27 * 3600, at + 27 * 3600, 60);
+            int32_t before = span.offset;
+            tide_zone_span(zone, at, &span);
+            int around = abs(span.offset - before) > 3 * 3600 ? 27 * 3600 : 7 * 3600; /* Samoa skipped a day */
+            int count = make_steps(zone, at - around, at + around, 60);
             for (size_t k = 0; k < sizeof walked / sizeof *walked; k++)
                 walk(walked[k], names[i], zone, count, 60);
-            tide_zone_span(zone, at, &span);
         }
     }
     assert_true(transitions > 800);
