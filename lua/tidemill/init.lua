@@ -10,7 +10,7 @@ M.thread = nil -- what the module tidemill.thread is made of
 M.error_class = nil -- the metatable of errors that have a kind
 
 --- Parts that are Lua code of their own, loaded at their first use: most scripts need none of them.
-local lazy = { http = "tidemill.http", thread = "tidemill.thread" }
+local lazy = { http = "tidemill.http", retry = "tidemill.retry", thread = "tidemill.thread" }
 
 --- Those that are loaded. They are no members of this module: their functions travel by their own module's name, as in
 --- another state this one may not have loaded them yet.

@@ -34,6 +34,8 @@ int tide_open_core(lua_State *L)
     tide_open_thread(L);
     tide_open_locals(L);
     tide_open_scope(L);
+    tide_open_timer(L);
+    tide_open_rate_limiter(L);
     tide_open_http(L);
     tide_open_json(L);
     tide_bind_job_open(L);

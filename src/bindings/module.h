@@ -26,6 +26,8 @@ void tide_open_map(lua_State *L);
 void tide_open_thread(lua_State *L);
 void tide_open_locals(lua_State *L);
 void tide_open_scope(lua_State *L);
+void tide_open_timer(lua_State *L);
+void tide_open_rate_limiter(lua_State *L);
 void tide_open_http(lua_State *L);
 void tide_open_json(lua_State *L);
 void tide_open_fs(lua_State *L);

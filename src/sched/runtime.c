@@ -43,6 +43,7 @@ static void *worker_main(void *arg)
         _exit(1);
     }
     tide_worker_loop(w, worker_done, w);
+    tide_worker_ring_all(w);
     runtime->engine.close(w);
     tide_runtime_active_drop(runtime);
     return NULL;
@@ -360,6 +361,7 @@ static void deliver_shutdown(struct tide_mail *mail, struct tide_worker *worker)
     (void)mail;
     tide_list_each (link, &worker->live)
         tide_cancel_request(&tide_container(link, struct tide_task, live)->root, TIDE_CANCEL_SHUTDOWN);
+    tide_worker_ring_all(worker);
 }
 
 void tide_runtime_shutdown(struct tide_runtime *runtime, int code)
@@ -407,6 +409,7 @@ void tide_runtime_fini(struct tide_runtime *runtime)
     tide_runtime_stop_workers(runtime);
     drain(runtime);
     tide_clock_stop(runtime);
+    tide_worker_ring_all(runtime->workers[0]);
     runtime->engine.close(runtime->workers[0]);
     free_workers(runtime);
     the_runtime = NULL;

@@ -35,7 +35,7 @@ struct tide_waiter {
     };
 };
 
-enum tide_timer_kind { TIDE_TIMER_WAIT = 1, TIDE_TIMER_SCOPE, TIDE_TIMER_GRACE, TIDE_TIMER_OTHER };
+enum tide_timer_kind { TIDE_TIMER_WAIT = 1, TIDE_TIMER_SCOPE, TIDE_TIMER_GRACE, TIDE_TIMER_ALARM, TIDE_TIMER_OTHER };
 
 enum tide_task_flags {
     TIDE_TASK_BURIED = 1,     /* waits inside a nested loop, on the C stack of its worker */

@@ -35,6 +35,7 @@ void tide_worker_init(struct tide_worker *worker, struct tide_runtime *runtime, 
     atomic_store_explicit(&worker->next_due, TIDE_NEVER, memory_order_relaxed);
     tide_heap_init(&worker->timers);
     tide_list_init(&worker->live);
+    tide_list_init(&worker->alarms);
     tide_list_init(&worker->free_tasks);
 }
 
@@ -142,6 +143,36 @@ void tide_worker_timer_remove(struct tide_worker *worker, struct tide_timer *tim
     publish_due(worker);
 }
 
+void tide_alarm_open(struct tide_alarm *alarm, struct tide_worker *worker)
+{
+    assert(tide_on_worker(worker));
+    tide_list_append(&worker->alarms, &alarm->link);
+}
+
+int tide_alarm_set(struct tide_alarm *alarm, struct tide_worker *worker, int64_t when)
+{
+    tide_worker_timer_remove(worker, &alarm->timer);
+    return when == TIDE_NEVER ? 0 : tide_worker_timer_add(worker, &alarm->timer, when);
+}
+
+void tide_alarm_close(struct tide_alarm *alarm, struct tide_worker *worker)
+{
+    tide_worker_timer_remove(worker, &alarm->timer);
+    tide_list_remove(&alarm->link);
+}
+
+static void ring_one(struct tide_worker *w, struct tide_alarm *alarm)
+{
+    alarm->ring(alarm, w);
+}
+
+void tide_worker_ring_all(struct tide_worker *worker)
+{
+    struct tide_list *link;
+    while ((link = tide_list_pop(&worker->alarms)) != NULL)
+        ring_one(worker, tide_container(link, struct tide_alarm, link));
+}
+
 static void fire(struct tide_worker *w, struct tide_timer *timer)
 {
     struct tide_task *task;
@@ -154,6 +185,7 @@ static void fire(struct tide_worker *w, struct tide_timer *timer)
     case TIDE_TIMER_SCOPE: tide_cancel_expired(tide_container(timer, struct tide_cancel, timer)); break;
     case TIDE_TIMER_GRACE: tide_cancel_grace_over(tide_container(timer, struct tide_task, grace)); break;
     case TIDE_TIMER_OTHER: break;
+    case TIDE_TIMER_ALARM: ring_one(w, tide_container(timer, struct tide_alarm, timer)); break;
     }
 }
 

@@ -44,6 +44,13 @@ struct tide_delivery {
     int skips;          /* line events passed over for that reason */
 };
 
+/* A timer that is no task's: rung at home when it is due, and once more when the run ends before. */
+struct tide_alarm {
+    struct tide_timer timer;
+    struct tide_list link;           /* in worker->alarms */
+    void (*ring)(struct tide_alarm *alarm, struct tide_worker *worker);
+};
+
 struct tide_worker {
     /* fixed once started */
     struct tide_runtime *runtime;
@@ -60,6 +67,7 @@ struct tide_worker {
     struct tide_fifo cut;            /* tasks whose slice ended, oldest first */
     struct tide_heap timers;
     struct tide_list live;           /* all its tasks */
+    struct tide_list alarms;         /* those to ring when the run ends */
     struct tide_list free_tasks;
     struct tide_task *task;          /* the one that runs, NULL between tasks */
     enum tide_yield_reason yielded;  /* why the coroutine on top yields to the scheduler */
@@ -112,6 +120,23 @@ void tide_worker_ready(struct tide_worker *worker, struct tide_task *task);
 /* Owner: arms and disarms timers of this worker. */
 int tide_worker_timer_add(struct tide_worker *worker, struct tide_timer *timer, int64_t when);
 void tide_worker_timer_remove(struct tide_worker *worker, struct tide_timer *timer);
+
+static inline void tide_alarm_init(struct tide_alarm *alarm, void (*ring)(struct tide_alarm *, struct tide_worker *))
+{
+    *alarm = (struct tide_alarm){.timer.kind = TIDE_TIMER_ALARM, .ring = ring};
+}
+
+/* Owner: it is rung when the run ends; until it is closed. */
+void tide_alarm_open(struct tide_alarm *alarm, struct tide_worker *worker);
+
+/* Owner: rings once at `when`, TIDE_NEVER: not; instead of when it was set to before. 0 or TIDE_ENOMEM: it is not set. */
+int tide_alarm_set(struct tide_alarm *alarm, struct tide_worker *worker, int64_t when);
+
+/* Owner: rings no more. May be called again. */
+void tide_alarm_close(struct tide_alarm *alarm, struct tide_worker *worker);
+
+/* Owner: the run ends: rings all there are. */
+void tide_worker_ring_all(struct tide_worker *worker);
 
 /* Owner: runs tasks until done(arg) is true; the loop of a worker's thread and of main. */
 void tide_worker_loop(struct tide_worker *worker, bool (*done)(void *arg), void *arg);

@@ -1,0 +1,343 @@
+#include "exec/periodic.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/time.h"
+#include "sched/runtime.h"
+
+#include <assert.h>
+#include <math.h>
+
+static const int64_t second = 1000000000;
+static const int64_t calendar_look = TIDE_MS(10000); /* a wall clock that was set is noticed after this */
+static const double correction = 3 * 3600;           /* seconds: set back by more, and a calendar begins anew */
+static const double tolerance = 0.0005;              /* seconds by which the two clocks may disagree within one look */
+
+static void destroy(struct tide_object *object)
+{
+    struct tide_periodic *p = tide_container(object, struct tide_periodic, object);
+    assert(!tide_timer_armed(&p->alarm.timer) && tide_list_empty(&p->waiters));
+    tide_free(p);
+}
+
+const struct tide_class tide_periodic_class = {"tidemill.timer", destroy};
+
+static void ring(struct tide_alarm *alarm, struct tide_worker *worker);
+
+struct tide_periodic *tide_periodic_new(const struct tide_periodic_options *options, const struct tide_periodic_calls *calls,
+                                        void *subject)
+{
+    struct tide_periodic *p = tide_calloc(1, sizeof *p);
+    if (!p)
+        return NULL;
+    tide_object_init(&p->object, &tide_periodic_class);
+    p->options = *options;
+    p->calls = calls;
+    p->subject = subject;
+    tide_alarm_init(&p->alarm, ring);
+    tide_list_init(&p->waiters);
+    return p;
+}
+
+/* ---- ending ---- */
+
+static void retire_if_idle(struct tide_periodic *p)
+{
+    struct tide_runtime *runtime = p->home->runtime;
+    struct tide_fifo woken = {0};
+    if (!atomic_load(&p->stopped) || p->running || p->retired)
+        return;
+    tide_alarm_close(&p->alarm, p->home);
+    p->calls->retired(p);
+    tide_mutex_lock(&p->lock);
+    p->retired = true;
+    tide_wait_claim_all(&p->waiters, &woken);
+    tide_mutex_unlock(&p->lock);
+    tide_wait_post_all(&woken);
+    if (!p->options.daemon)
+        tide_runtime_release(runtime);
+    tide_object_unref(&p->object);
+}
+
+static void stop_at_home(struct tide_periodic *p)
+{
+    atomic_store(&p->stopped, true);
+    p->queued = 0;
+    tide_alarm_close(&p->alarm, p->home);
+    retire_if_idle(p);
+}
+
+static void deliver_stop(struct tide_mail *mail, struct tide_worker *worker)
+{
+    struct tide_periodic *p = tide_container(mail, struct tide_periodic, mail);
+    (void)worker;
+    if (!p->retired)
+        stop_at_home(p);
+    tide_object_unref(&p->object);
+}
+
+void tide_periodic_stop(struct tide_periodic *p)
+{
+    if (atomic_exchange(&p->stopped, true) || !p->home)
+        return;
+    if (tide_on_worker(p->home)) {
+        tide_object_ref(&p->object);
+        stop_at_home(p);
+        tide_object_unref(&p->object);
+        return;
+    }
+    tide_object_ref(&p->object); /* the mail's */
+    p->mail.deliver = deliver_stop;
+    tide_worker_post(p->home, &p->mail);
+}
+
+/* ---- instants ---- */
+
+/* xorshift64*: Vigna, "An experimental exploration of Marsaglia's xorshift generators, scrambled" (2016). */
+static int64_t random_up_to(struct tide_periodic *p, int64_t most)
+{
+    uint64_t x = p->jitter_state;
+    x ^= x >> 12;
+    x ^= x << 25;
+    x ^= x >> 27;
+    p->jitter_state = x;
+    return (int64_t)((double)(x * 0x2545f4914f6cdd1d >> 11) * 0x1p-53 * (double)most);
+}
+
+static bool is_calendar(const struct tide_periodic *p)
+{
+    return p->calls->next != NULL;
+}
+
+/* The grid's instant of `step`; TIDE_NEVER where that lies behind all times. */
+static int64_t grid_instant(const struct tide_periodic *p, uint64_t step)
+{
+    int64_t offset, instant;
+    if (step > INT64_MAX || __builtin_mul_overflow((int64_t)step, p->options.interval, &offset) ||
+        __builtin_add_overflow(p->start, offset, &instant))
+        return TIDE_NEVER;
+    return instant;
+}
+
+static int arm_at(struct tide_periodic *p, int64_t when)
+{
+    p->shift = p->options.jitter ? random_up_to(p, p->options.jitter) : 0;
+    return tide_alarm_set(&p->alarm, p->home, when < TIDE_NEVER - p->shift ? when + p->shift : TIDE_NEVER);
+}
+
+static int look_again(struct tide_periodic *p, int64_t when)
+{
+    p->shift = 0;
+    return tide_alarm_set(&p->alarm, p->home, when);
+}
+
+/* Arms for the next instant. There is none any more: stops. */
+static int arm(struct tide_periodic *p)
+{
+    if (!is_calendar(p))
+        return arm_at(p, grid_instant(p, p->step));
+    double left = p->instant - tide_wall_seconds();
+    int64_t now = tide_now_ns();
+    if (left * (double)second > (double)calendar_look)
+        return look_again(p, now + calendar_look);
+    return arm_at(p, left > 0 ? now + (int64_t)(left * (double)second) : now);
+}
+
+/* ---- ticks ---- */
+
+static bool over(const struct tide_periodic *p)
+{
+    return p->options.max_runs && atomic_load(&p->runs) >= p->options.max_runs;
+}
+
+static void run_once(struct tide_periodic *p, double instant, double late)
+{
+    struct tide_tick tick = {.missed = p->pending_missed, .instant = instant, .late = late > 0 ? late : 0};
+    tick.number = atomic_fetch_add(&p->runs, 1) + 1;
+    p->pending_missed = 0;
+    p->running++;
+    if (p->calls->run(p, &tick) != 0)
+        tide_periodic_ended(p, true);
+}
+
+static void miss(struct tide_periodic *p, uint64_t count)
+{
+    p->pending_missed += count;
+    atomic_fetch_add(&p->missed, count);
+}
+
+/* One instant has come. */
+static void tick(struct tide_periodic *p, double instant, double late)
+{
+    if (atomic_load(&p->stopped) || over(p))
+        return;
+    if (!p->running || p->options.overlap == TIDE_OVERLAP_CONCURRENT) {
+        run_once(p, instant, late);
+    } else if (p->options.overlap == TIDE_OVERLAP_SKIP) {
+        miss(p, 1);
+    } else if (p->queued++ == 0) {
+        p->queued_since = instant;
+    }
+}
+
+/* `count` instants have passed since the last ring, and no run for each is wanted; the last was `late` seconds ago. */
+static void come_late(struct tide_periodic *p, uint64_t count, double instant, double late)
+{
+    if (count > 1 && p->options.catch_up == TIDE_CATCH_UP_NONE) {
+        miss(p, count);
+        return;
+    }
+    miss(p, count - 1);
+    tick(p, instant, late);
+}
+
+static double interval_of(const struct tide_periodic *p)
+{
+    return (double)p->options.interval * 1e-9;
+}
+
+static void come_to_grid(struct tide_periodic *p)
+{
+    int64_t now = tide_now_ns() - p->shift, first = grid_instant(p, p->step);
+    double wall = tide_wall_seconds();
+    uint64_t count = 1;
+    if (p->options.interval && now > first)
+        count += (uint64_t)((now - first) / p->options.interval);
+    uint64_t i = p->options.catch_up == TIDE_CATCH_UP_ALL ? 0 : count - 1;
+    p->step += count;
+    double late = (double)(now - first) * 1e-9 - (double)i * interval_of(p);
+    if (p->options.catch_up != TIDE_CATCH_UP_ALL)
+        come_late(p, count, wall - late, late);
+    else
+        for (; i < count; i++, late -= interval_of(p))
+            tick(p, wall - late, late);
+}
+
+enum { MOST_COUNTED = 100000 }; /* instants of a calendar that are walked through one by one */
+
+static void come_to_calendar(struct tide_periodic *p)
+{
+    double wall = tide_wall_seconds() - (double)p->shift * 1e-9, first = p->instant, last = first;
+    if (wall < first - tolerance) {
+        /* Early: a look at the clock, or it was set back. Instants that had their run get no second one, unless it was corrected
+         * by so much that nothing would run for hours. */
+        if (first - wall > correction && p->calls->next(p, wall) < first - correction)
+            p->instant = p->calls->next(p, wall);
+        return;
+    }
+    uint64_t count = 0;
+    bool all = p->options.catch_up == TIDE_CATCH_UP_ALL;
+    for (double next = first; next > last || count == 0; count++) {
+        if (next > wall + tolerance || count == MOST_COUNTED)
+            break;
+        last = next;
+        if (all)
+            tick(p, next, wall - next);
+        next = p->calls->next(p, last);
+    }
+    double next = p->calls->next(p, count == MOST_COUNTED ? wall : last);
+    p->instant = next > last ? next : INFINITY;
+    if (!all)
+        come_late(p, count, last, wall - last);
+}
+
+static bool no_more(const struct tide_periodic *p)
+{
+    if (over(p))
+        return true;
+    if (is_calendar(p))
+        return isinf(p->instant);
+    return p->options.interval == 0 && p->step > 0;
+}
+
+static void settle(struct tide_periodic *p)
+{
+    if (atomic_load(&p->stopped) || (no_more(p) && !p->queued))
+        stop_at_home(p);
+    else if (!no_more(p) && arm(p) != 0)
+        stop_at_home(p); /* memory for one entry of a heap: there is nothing to go on with */
+}
+
+static void ring(struct tide_alarm *alarm, struct tide_worker *worker)
+{
+    struct tide_periodic *p = tide_container(alarm, struct tide_periodic, alarm);
+    tide_object_ref(&p->object);
+    if (atomic_load(&worker->runtime->closing) || atomic_load(&worker->runtime->stopping))
+        atomic_store(&p->stopped, true);
+    else if (is_calendar(p))
+        come_to_calendar(p);
+    else
+        come_to_grid(p);
+    settle(p);
+    tide_object_unref(&p->object);
+}
+
+void tide_periodic_ended(struct tide_periodic *p, bool failed)
+{
+    tide_object_ref(&p->object);
+    p->running--;
+    if (failed) {
+        atomic_fetch_add(&p->failures, 1);
+        p->failures_in_row++;
+    } else {
+        p->failures_in_row = 0;
+    }
+    if (p->options.max_failures && p->failures_in_row >= p->options.max_failures)
+        atomic_store(&p->stopped, true);
+    if (p->queued && !p->running && !atomic_load(&p->stopped) && !over(p)) {
+        double instant = p->queued_since, late = tide_wall_seconds() - instant;
+        p->queued--;
+        p->queued_since = is_calendar(p) ? p->calls->next(p, instant) : instant + interval_of(p);
+        run_once(p, instant, late);
+    }
+    if (over(p) || atomic_load(&p->stopped) || (no_more(p) && !p->queued))
+        stop_at_home(p);
+    tide_object_unref(&p->object);
+}
+
+/* ---- starting, waiting ---- */
+
+int tide_periodic_start(struct tide_periodic *p)
+{
+    struct tide_worker *home = tide_worker_current();
+    if (atomic_load(&home->runtime->closing))
+        return TIDE_ESHUTDOWN;
+    p->home = home;
+    p->start = p->options.delay > TIDE_NEVER - tide_now_ns() ? TIDE_NEVER : tide_now_ns() + p->options.delay;
+    p->jitter_state = (uint64_t)p->start * 0x9e3779b97f4a7c15 ^ (uint64_t)(uintptr_t)p;
+    if (!p->jitter_state)
+        p->jitter_state = 1;
+    if (is_calendar(p)) {
+        double now = tide_wall_seconds();
+        p->instant = p->calls->next(p, now);
+        if (!(p->instant > now))
+            p->instant = INFINITY;
+    }
+    int failed = arm(p);
+    if (failed) {
+        p->home = NULL;
+        return failed;
+    }
+    tide_alarm_open(&p->alarm, home);
+    tide_object_ref(&p->object); /* until it is retired */
+    if (!p->options.daemon)
+        tide_runtime_hold(home->runtime);
+    return 0;
+}
+
+int tide_periodic_enqueue(struct tide_periodic *p, struct tide_waiter *waiter, struct tide_task *task)
+{
+    tide_mutex_lock(&p->lock);
+    bool retired = p->retired;
+    if (!retired)
+        tide_wait_on(&p->waiters, waiter, task);
+    tide_mutex_unlock(&p->lock);
+    return retired;
+}
+
+void tide_periodic_leave(struct tide_periodic *p, struct tide_waiter *waiter)
+{
+    tide_mutex_lock(&p->lock);
+    tide_list_remove(&waiter->link);
+    tide_mutex_unlock(&p->lock);
+}

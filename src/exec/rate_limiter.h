@@ -1,0 +1,46 @@
+/* rate_limiter.h - at most so many a second, over all workers, by reservation of instants.
+ *
+ * The generic cell rate algorithm (ITU-T I.371, annex A, virtual scheduling): one number says when the next would be due if all
+ * came evenly. Whoever comes takes the next instant with one compare-and-swap and then sleeps until it, so there is nothing
+ * between a look and an update, and waiters stand in the order in which they came. An unused limiter saves up `burst` at most.
+ *
+ * Used by   bindings/rate_limiter.c.
+ * Threads   any worker, by a caller that holds a reference. No lock.
+ */
+#ifndef TIDE_EXEC_RATE_LIMITER_H
+#define TIDE_EXEC_RATE_LIMITER_H
+
+#include "base/object.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct tide_rate_limiter {
+    struct tide_object object;
+    int64_t period;       /* ns from one to the next */
+    int64_t tolerance;    /* ns by which they may come early: (burst - 1) * period */
+    _Atomic int64_t next; /* when the next is due on the even grid */
+};
+
+/* A reservation, for giving it back. */
+struct tide_reservation {
+    int64_t at;    /* the instant that was taken: not before the present one */
+    int64_t after; /* what `next` became by it */
+    int64_t before;
+};
+
+extern const struct tide_class tide_rate_limiter_class;
+
+/* `burst` >= 1, 0 < per_second <= 1e9. One reference, the caller's. NULL: out of memory. */
+struct tide_rate_limiter *tide_rate_limiter_new(double per_second, int64_t burst);
+
+/* Takes the next `n` >= 1 instants if the last of them is not later than `latest`; else false, and nothing was taken. */
+bool tide_rate_limiter_reserve(struct tide_rate_limiter *limiter, int64_t n, int64_t now, int64_t latest,
+                               struct tide_reservation *out);
+
+/* It was not used. Only the newest one can be returned: what came later stands where it stands, and an instant in between that
+ * others would share would exceed the rate. */
+void tide_rate_limiter_give_back(struct tide_rate_limiter *limiter, const struct tide_reservation *reservation);
+
+#endif
