@@ -14,6 +14,8 @@
 
 enum {
     SHARED_EVERY = 32,             /* resumes between two looks at the shared queue */
+    LOST_SPINS = 8,                /* spins without news, one after the other, after which it spins rarely, */
+    SPIN_AGAIN = 16,               /* once in so many */
     MAX_NEST = 16,                 /* nested loops on one C stack */
     STACK_RESERVE = 512 * 1024,    /* C stack that a nested loop must leave: 200 C calls of Lua, each with a buffer on it */
 };
@@ -322,12 +324,23 @@ static bool has_news(struct tide_worker *w, bool fresh)
            atomic_load(&w->runtime->stopping);
 }
 
+/* Spinning is a bet that news comes within a few microseconds, as between two tasks that talk to each other. A worker that keeps
+ * losing it, as one that is only woken by its timers, bets every so often instead of each time. */
+static bool bets(struct tide_worker *w)
+{
+    return w->lost_spins < LOST_SPINS || (w->lost_spins - LOST_SPINS) % SPIN_AGAIN == 0;
+}
+
 static bool spin_for_news(struct tide_worker *w, bool fresh)
 {
     uint32_t awake = atomic_load_explicit(&w->runtime->awake, memory_order_relaxed) +
                      atomic_load_explicit(&w->runtime->helping, memory_order_relaxed);
     if (awake > w->runtime->cpus)
         return false;
+    if (!bets(w)) {
+        w->lost_spins++;
+        return false;
+    }
     int64_t until = tide_now_ns() + spin;
     bool news = false, looks = fresh && w->index;
     if (looks)
@@ -338,6 +351,7 @@ static bool spin_for_news(struct tide_worker *w, bool fresh)
     } while (!news && tide_now_ns() < until && tide_heap_next(&w->timers) > until);
     if (looks) /* before the last look that idle takes, so that a push which counted on this one is seen */
         atomic_fetch_sub(&w->runtime->spinning, 1);
+    w->lost_spins = news ? 0 : w->lost_spins + 1;
     return news;
 }
 

@@ -75,6 +75,7 @@ struct tide_worker {
     uint32_t until_shared;           /* resumes left until it looks at the shared queue */
     int64_t shared_at;               /* when it last looked there while it had cut tasks */
     int64_t cut_since;               /* since when no task of `cut` has run */
+    uint32_t lost_spins;             /* one after the other; see idle */
     bool user_hooks;                 /* debug.sethook was used in this state */
     struct tide_delivery delivery;
 
