@@ -278,6 +278,45 @@ function tm.once() end
 ---@param seconds number
 function tm.sleep(seconds) end
 
+--- Calls a function once, some time from now, in this very state.
+---
+--- Raises for a delay that is negative, NaN or infinite.
+---
+---     tm.after(5, function() print("five seconds later") end)
+---@param delay number seconds
+---@param fn function
+---@param ... any its arguments, uncopied
+---@return tidemill.timer
+function tm.after(delay, fn, ...) end
+
+--- Calls a function again and again, on a grid of the monotonic clock that does not drift.
+---
+--- Raises for an interval that is not above 0 and finite, and for unknown options.
+---
+---     local timer = tm.every(60, function(tick) poll() end, { jitter = 5 })
+---@param interval number seconds
+---@param fn fun(tick: tidemill.tick)
+---@param options? tidemill.every_options
+---@return tidemill.timer
+function tm.every(interval, fn, options) end
+
+--- Something that lets so many pass in a second, over all tasks and workers.
+---
+---     local limiter = tm.rate_limiter { per_second = 5, burst = 10 }
+---@param options tidemill.rate_limiter_options
+---@return tidemill.rate_limiter
+function tm.rate_limiter(options) end
+
+--- Calls fn(...) until it succeeds, with growing random pauses. A failure is an error, or `nil, err` as its values; the
+--- last one is raised again, or returned, with the attempts counted.
+---
+---     local body = tm.retry(fetch, { attempts = 5, backoff = 0.2 }, url)
+---@param fn function
+---@param options? tidemill.retry_options
+---@param ... any
+---@return any ...
+function tm.retry(fn, options, ...) end
+
 --- The time of day, in seconds since 1970 with a fraction, as `os.time` counts them.
 ---
 ---     print(os.date("%T", tm.now() // 1 | 0))

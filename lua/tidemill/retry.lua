@@ -1,7 +1,8 @@
 --- tm.retry: a call that is tried again, with pauses that grow and are drawn at random.
 ---
---- The pause before attempt k is random between 0 and min(max_delay, backoff * factor ^ (k - 2)): "full jitter", as Marc Brooker,
---- "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015), found it to be the kindest to what is called.
+--- The pause before attempt k is random between 0 and min(max_delay, backoff * factor ^ (k - 2)): "full jitter", as
+--- Marc Brooker, "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015), found it to be the kindest to what is
+--- called.
 
 local core = require("tidemill.core")
 
@@ -54,14 +55,16 @@ local function options_of(given)
   for key, value in pairs(defaults) do options[key] = value end
   for key, value in pairs(given or {}) do
     if not checks[key] then
-      error(("unknown option '%s' (known: attempts backoff budget factor jitter max_delay on)"):format(tostring(key)), 3)
+      error(("unknown option '%s' (known: attempts backoff budget factor jitter max_delay on)")
+        :format(tostring(key)), 3)
     end
     options[key] = checks[key](value)
   end
   return options
 end
 
---- The last failure, with the attempts counted: a text gets them appended; a table with a kind becomes one that inherits from it.
+--- The last failure, with the attempts counted: a text gets them appended; a table with a kind becomes one that
+--- inherits from it.
 local function counted(err, attempts)
   if attempts == 1 then return err end
   if type(err) == "string" then return ("%s (after %d attempts)"):format(err, attempts) end
@@ -72,7 +75,8 @@ local function counted(err, attempts)
   })
 end
 
---- Calls fn(...) until it succeeds. A failure is an error that it raises, or `nil, err` as its values; a cancellation is none.
+--- Calls fn(...) until it succeeds. A failure is an error that it raises, or `nil, err` as its values; a cancellation
+--- is none.
 ---@param fn function
 ---@param options? tidemill.retry_options
 ---@param ... any arguments

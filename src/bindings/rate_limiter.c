@@ -20,7 +20,8 @@ static int new(lua_State *L)
     lua_getfield(L, 1, "per_second");
     lua_Number rate = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : 0;
     if (!(rate > 0 && rate <= 1e9))
-        return luaL_error(L, "bad option 'per_second' (a number > 0, at most 1e9, expected, got %s)", luaL_tolstring(L, -1, NULL));
+        return luaL_error(L, "bad option 'per_second' (a number > 0, at most 1e9, expected, got %s)",
+                          luaL_tolstring(L, -1, NULL));
     lua_Integer burst = tide_bind_integer(L, 1, "burst", 1, 1 << 30, 1);
     return tide_bind_new(L, (struct tide_object *)tide_rate_limiter_new(rate, burst));
 }
@@ -73,7 +74,8 @@ static int wait(lua_State *L)
     struct tide_reservation *kept = lua_newuserdatauv(L, sizeof *kept, 0);
     *kept = reservation;
     tide_wait_begin(task);
-    return tide_await(L, &(struct tide_await){.deadline = reservation.at, .what = "its turn at a rate limiter"}, 0, wait_finish);
+    struct tide_await how = {.deadline = reservation.at, .what = "its turn at a rate limiter"};
+    return tide_await(L, &how, 0, wait_finish);
 }
 
 static int tostring(lua_State *L)

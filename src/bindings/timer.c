@@ -201,7 +201,8 @@ int tide_timer_start(lua_State *L, int fn, int count, const struct tide_periodic
     }
     int function = keep_function(L, fn, count);
     struct callback *callback = new_callback(function, anchor, count, next, next ? lua_touserdata(L, calendar) : NULL);
-    struct tide_periodic *periodic = callback ? tide_periodic_new(options, next ? &calendar_calls : &grid_calls, callback) : NULL;
+    const struct tide_periodic_calls *calls = next ? &calendar_calls : &grid_calls;
+    struct tide_periodic *periodic = callback ? tide_periodic_new(options, calls, callback) : NULL;
     if (!periodic) {
         luaL_unref(L, LUA_REGISTRYINDEX, function);
         luaL_unref(L, LUA_REGISTRYINDEX, anchor);

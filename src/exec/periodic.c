@@ -219,8 +219,8 @@ static void come_to_calendar(struct tide_periodic *p)
 {
     double wall = tide_wall_seconds() - (double)p->shift * 1e-9, first = p->instant, last = first;
     if (wall < first - tolerance) {
-        /* Early: a look at the clock, or it was set back. Instants that had their run get no second one, unless it was corrected
-         * by so much that nothing would run for hours. */
+        /* Early: a look at the clock, or it was set back. Instants that had their run get no second one, unless it was
+         * corrected by so much that nothing would run for hours. */
         if (first - wall > correction && p->calls->next(p, wall) < first - correction)
             p->instant = p->calls->next(p, wall);
         return;

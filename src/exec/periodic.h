@@ -4,11 +4,11 @@
  *       |                                                     |
  *       +---- stop, max_runs, max_failures, end of the run ---+--> retired, once nothing runs
  *
- * Grid      the k-th instant is start + k * interval, computed from the start each time: no drift over any time. Jitter moves a
- *           single tick, never the grid. A calendar (calls->next) says its instants by the wall clock; as that may be set, it is
- *           looked at again every few seconds.
- * Late      a tick that comes when later instants have passed too has missed them. What then happens is the catch-up: one run for
- *           all of them (`missed` counts the others), a run for each, or none, where the next instant is awaited.
+ * Grid      the k-th instant is start + k * interval, computed from the start each time: no drift over any time. Jitter moves
+ *           a single tick, never the grid. A calendar (calls->next) says its instants by the wall clock; as that may be set,
+ *           it is looked at again every few seconds.
+ * Late      a tick that comes when later instants have passed too has missed them. What then happens is the catch-up: one run
+ *           for all of them (`missed` counts the others), a run for each, or none, where the next instant is awaited.
  * Overlap   a tick that finds the last run still going is skipped, queued behind it, or runs beside it.
  *
  * Used by   bindings/timer.c.
@@ -45,8 +45,8 @@ struct tide_tick {
 struct tide_periodic_calls {
     /* Starts a run, which ends with tide_periodic_ended. 0; TIDE_ENOMEM: it counts as one that failed. */
     int (*run)(struct tide_periodic *periodic, const struct tide_tick *tick);
-    /* A calendar's first instant after `after`, seconds since the epoch; a value not above `after`: there is none any more. NULL
-     * for the others. */
+    /* A calendar's first instant after `after`, seconds since the epoch; a value not above `after`: there is none any more.
+     * NULL for the others. */
     double (*next)(struct tide_periodic *periodic, double after);
     /* Nothing runs and nothing will: lets go of `subject`. */
     void (*retired)(struct tide_periodic *periodic);

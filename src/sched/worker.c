@@ -324,8 +324,8 @@ static bool has_news(struct tide_worker *w, bool fresh)
            atomic_load(&w->runtime->stopping);
 }
 
-/* Spinning is a bet that news comes within a few microseconds, as between two tasks that talk to each other. A worker that keeps
- * losing it, as one that is only woken by its timers, bets every so often instead of each time. */
+/* Spinning is a bet that news comes within a few microseconds, as between two tasks that talk to each other. A worker that
+ * keeps losing it, as one that is only woken by its timers, bets every so often instead of each time. */
 static bool bets(struct tide_worker *w)
 {
     return w->lost_spins < LOST_SPINS || (w->lost_spins - LOST_SPINS) % SPIN_AGAIN == 0;

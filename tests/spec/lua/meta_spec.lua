@@ -25,6 +25,7 @@ describe("the stubs", function()
     for name, value in pairs(tm) do
       if type(value) == "function" then names[name] = true end
     end
+    names.retry = true -- loaded at its first use
     assert.same(names, defined("tidemill", "tm"))
   end)
 
@@ -98,6 +99,8 @@ describe("the stubs", function()
     assert.same(methods(tm.queue()), defined("queue", "queue"))
     assert.same(methods(tm.priority_queue()), defined("queue", "queue"))
     assert.same(methods(tm.deque()), defined("deque", "deque"))
+    assert.same(methods(tm.after(0, print)), defined("timer", "timer"))
+    assert.same(methods(tm.rate_limiter { per_second = 1 }), defined("rate_limiter", "rate_limiter"))
     tm.scope(function(s) assert.same(methods(s), defined("scope", "scope")) end)
   end)
 
@@ -134,5 +137,8 @@ describe("the stubs", function()
     for _, file in ipairs(files) do
       assert(loadfile("lua/meta/" .. file .. ".lua"))
     end
+    local files = assert(tm.fs.glob("lua/meta/*.lua"))
+    assert.is_true(#files > 10)
+    for _, file in ipairs(files) do assert(loadfile(file)) end
   end)
 end)

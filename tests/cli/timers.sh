@@ -1,0 +1,61 @@
+# Timers: callbacks that fail, what keeps the program alive, how it ends.
+. "$(dirname "$0")/lib.sh"
+
+# a failure is reported and ends nothing; so many in a row do
+script fails.lua <<'L'
+local tm = require "tidemill"
+local t = tm.every(0.005, function(tick)
+  print("run " .. tick.number)
+  if tick.number ~= 2 then error("no luck") end
+end, { max_failures = 2 })
+L
+run "$dir/fails.lua"
+code 1
+[ "$(cat "$out")" = "$(printf 'run 1\nrun 2\nrun 3\nrun 4')" ] || complain 'two failures in a row should end it'
+err '^tidemill: callback of a timer (.*fails.lua:2) failed: .*fails.lua:4: no luck$'
+err 'in function <.*fails.lua:2>'
+[ "$(count "$err" 'no luck$')" = 3 ] || complain 'each failure should be reported once'
+
+# a timer keeps the program alive, a daemon does not
+script alive.lua <<'L'
+local tm = require "tidemill"
+tm.after(0.05, function() print("after main") end)
+tm.every(0.01, function() end, { daemon = true })
+tm.submit(function() tm.every(0.01, function() end, { daemon = true }) end):result()
+print("main ends")
+L
+run "$dir/alive.lua"
+code 0
+[ "$(cat "$out")" = "$(printf 'main ends\nafter main')" ] || complain 'the program should wait for its timer'
+
+# a wait for a timer that is alive is no deadlock; one for a stopped one is over
+script wait.lua <<'L'
+local tm = require "tidemill"
+local e = tm.event()
+tm.after(0.05, function() e:set() end)
+e:wait()
+print("woken")
+local never = tm.event()
+tm.after(0.01, function() end)
+never:wait()
+L
+run "$dir/wait.lua"
+code 70
+out '^woken$'
+err "'main' waits for an event that nobody set"
+
+# the end of the run stops timers, and cancels what their callbacks wait for
+script ends.lua <<'L'
+local tm = require "tidemill"
+tm.every(0.01, function(tick)
+  local x <close> = setmetatable({}, { __close = function() print("closed") end })
+  if tick.number == 1 then
+    tm.after(0.02, function() os.exit(3) end)
+    tm.sleep(60)
+  end
+end)
+L
+run "$dir/ends.lua"
+code 3
+out '^closed$'
+finish

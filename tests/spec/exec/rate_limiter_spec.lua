@@ -1,0 +1,60 @@
+local tm = require "tidemill"
+local helper = require "helper"
+
+describe("tm.rate_limiter", function()
+  after_each(helper.settle)
+
+  it("lets a burst pass at once, then holds the rate", function()
+    local limiter = tm.rate_limiter { per_second = 100, burst = 3 }
+    for _ = 1, 3 do assert.is_true(limiter:try()) end
+    assert.is_false(limiter:try())
+    assert.is_false(limiter:wait(0))
+    local began = tm.monotonic()
+    for _ = 1, 5 do assert.is_true(limiter:wait()) end
+    assert.is_true(tm.monotonic() - began >= 0.04)
+  end)
+
+  it("is one for all workers", function()
+    local limiter, pool, passed = tm.rate_limiter { per_second = 500 }, helper.pool { max_workers = 8 }, tm.counter()
+    local began, fs = tm.monotonic(), {}
+    for i = 1, 8 do
+      fs[i] = pool:submit(function(l, c) for _ = 1, 5 do l:wait() c:add() end end, limiter, passed)
+    end
+    tm.gather(fs)
+    assert.equal(40, passed:get())
+    assert.is_true(tm.monotonic() - began >= 39 / 500)
+  end)
+
+  it("says false at once where the limit would not do", function()
+    local limiter = tm.rate_limiter { per_second = 1 }
+    assert.is_true(limiter:wait())
+    local began = tm.monotonic()
+    assert.is_false(limiter:wait(0.5))
+    assert.is_true(tm.monotonic() - began < 0.4)
+  end)
+
+  it("takes several at once", function()
+    local limiter = tm.rate_limiter { per_second = 100, burst = 10 }
+    assert.is_true(limiter:try(10))
+    assert.is_false(limiter:try())
+  end)
+
+  it("a cancelled wait gives its turn back", function()
+    local limiter = tm.rate_limiter { per_second = 1 }
+    limiter:wait()
+    for _ = 1, 20 do assert.equal("timeout", helper.kind(tm.timeout, 0.001, limiter.wait, limiter)) end
+    assert.is_true(limiter:wait(1.5))
+  end)
+
+  it("refuses what is no rate", function()
+    for _, bad in ipairs { 0, -1, 0 / 0, math.huge } do
+      assert.matches("'per_second'", helper.raised(tm.rate_limiter, { per_second = bad }))
+    end
+    assert.matches("'per_second'", helper.raised(tm.rate_limiter, {}))
+    assert.matches("'burst'", helper.raised(tm.rate_limiter, { per_second = 1, burst = 0 }))
+    assert.matches("unknown option", helper.raised(tm.rate_limiter, { per_second = 1, bursts = 2 }))
+    local limiter = tm.rate_limiter { per_second = 1 }
+    assert.matches("negative", helper.raised(limiter.wait, limiter, -1))
+    assert.matches("below 1", helper.raised(limiter.try, limiter, 0))
+  end)
+end)

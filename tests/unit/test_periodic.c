@@ -1,0 +1,278 @@
+#include "unit.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/time.h"
+#include "exec/periodic.h"
+#include "fake_worker.h"
+#include "sched/runtime.h"
+
+#include <math.h>
+
+enum { MOST = 64 };
+
+/* What the timer under test did. */
+static struct {
+    struct tide_tick ticks[MOST];
+    int count, retired;
+    bool fails, keeps_running;
+} seen;
+static double calendar_step;
+
+static int run(struct tide_periodic *p, const struct tide_tick *tick)
+{
+    assert_true(seen.count < MOST);
+    seen.ticks[seen.count++] = *tick;
+    if (!seen.keeps_running)
+        tide_periodic_ended(p, seen.fails);
+    return 0;
+}
+
+static void retired(struct tide_periodic *p)
+{
+    seen.retired++;
+}
+
+static double next(struct tide_periodic *p, double after)
+{
+    return (floor(after / calendar_step) + 1) * calendar_step;
+}
+
+static const struct tide_periodic_calls grid = {.run = run, .retired = retired};
+static const struct tide_periodic_calls calendar = {.run = run, .next = next, .retired = retired};
+
+static int setup(void **state)
+{
+    seen.count = seen.retired = 0;
+    seen.fails = seen.keeps_running = false;
+    calendar_step = 3600;
+    fake_runtime_open(1, true);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    fake_runtime_close();
+    return 0;
+}
+
+static struct tide_periodic *started(const struct tide_periodic_calls *calls, struct tide_periodic_options options)
+{
+    struct tide_periodic *p = tide_periodic_new(&options, calls, NULL);
+    assert_non_null(p);
+    assert_int_equal(tide_periodic_start(p), 0);
+    return p;
+}
+
+/* As if `ns` had passed, and its alarm had rung then. */
+static void pass(struct tide_periodic *p, int64_t ns)
+{
+    p->start -= ns;
+    p->alarm.ring(&p->alarm, p->home);
+}
+
+static void end(struct tide_periodic *p)
+{
+    tide_periodic_stop(p);
+    assert_int_equal(seen.retired, 1);
+    assert_int_equal(atomic_load(&p->object.refs), 1);
+    tide_object_unref(&p->object);
+}
+
+static const struct tide_periodic_options minute = {
+    .delay = TIDE_MS(60000), .interval = TIDE_MS(60000), .catch_up = TIDE_CATCH_UP_ONE};
+
+static void a_late_tick_tells_what_was_missed(void **state)
+{
+    struct tide_periodic *p = started(&grid, minute);
+    pass(p, TIDE_MS(60000));
+    assert_int_equal(seen.count, 1);
+    assert_int_equal(seen.ticks[0].missed, 0);
+    assert_true(seen.ticks[0].late >= 0 && seen.ticks[0].late < 30);
+    pass(p, TIDE_MS(150000)); /* two and a half */
+    assert_int_equal(seen.count, 2);
+    assert_int_equal(seen.ticks[1].number, 2);
+    assert_int_equal(seen.ticks[1].missed, 1);
+    assert_true(seen.ticks[1].late >= 30 && seen.ticks[1].late < 59);
+    assert_int_equal(atomic_load(&p->missed), 1);
+    pass(p, TIDE_MS(30000)); /* back on the grid */
+    assert_int_equal(seen.count, 3);
+    assert_true(seen.ticks[2].late < 30);
+    end(p);
+}
+
+static void catching_up_with_all_or_none(void **state)
+{
+    struct tide_periodic_options options = minute;
+    options.catch_up = TIDE_CATCH_UP_ALL;
+    struct tide_periodic *p = started(&grid, options);
+    pass(p, TIDE_MS(190000));
+    assert_int_equal(seen.count, 3);
+    assert_true(seen.ticks[0].late > 120 && seen.ticks[2].late < 60);
+    assert_true(fabs(seen.ticks[2].instant - seen.ticks[0].instant - 120) < 1e-3);
+    end(p);
+    seen.count = seen.retired = 0;
+    options.catch_up = TIDE_CATCH_UP_NONE;
+    p = started(&grid, options);
+    pass(p, TIDE_MS(190000));
+    assert_int_equal(seen.count, 0);
+    pass(p, TIDE_MS(60000));
+    assert_int_equal(seen.count, 1);
+    assert_int_equal(seen.ticks[0].missed, 3);
+    end(p);
+}
+
+static void overlap_skips_or_queues_or_runs_beside(void **state)
+{
+    struct tide_periodic_options options = minute;
+    seen.keeps_running = true;
+    struct tide_periodic *p = started(&grid, options);
+    pass(p, TIDE_MS(60000));
+    pass(p, TIDE_MS(60000));
+    pass(p, TIDE_MS(60000));
+    assert_int_equal(seen.count, 1);
+    assert_int_equal(atomic_load(&p->missed), 2);
+    tide_periodic_ended(p, false);
+    pass(p, TIDE_MS(60000));
+    assert_int_equal(seen.ticks[1].missed, 2);
+    tide_periodic_ended(p, false);
+    end(p);
+
+    seen.count = seen.retired = 0;
+    options.overlap = TIDE_OVERLAP_QUEUE;
+    p = started(&grid, options);
+    pass(p, TIDE_MS(60000));
+    pass(p, TIDE_MS(60000));
+    pass(p, TIDE_MS(60000));
+    assert_int_equal(seen.count, 1);
+    tide_periodic_ended(p, false);
+    assert_int_equal(seen.count, 2);
+    tide_periodic_ended(p, false);
+    assert_int_equal(seen.count, 3);
+    tide_periodic_ended(p, false);
+    assert_int_equal(seen.count, 3);
+    end(p);
+
+    seen.count = seen.retired = 0;
+    options.overlap = TIDE_OVERLAP_CONCURRENT;
+    p = started(&grid, options);
+    pass(p, TIDE_MS(60000));
+    pass(p, TIDE_MS(60000));
+    assert_int_equal(p->running, 2);
+    tide_periodic_stop(p);
+    assert_int_equal(seen.retired, 0); /* not before both have ended */
+    tide_periodic_ended(p, false);
+    tide_periodic_ended(p, false);
+    end(p);
+}
+
+static void limits_of_runs_and_failures_end_it(void **state)
+{
+    struct tide_periodic_options options = minute;
+    options.max_runs = 2;
+    struct tide_periodic *p = started(&grid, options);
+    pass(p, TIDE_MS(60000));
+    assert_false(atomic_load(&p->stopped));
+    pass(p, TIDE_MS(60000));
+    end(p);
+
+    seen.count = seen.retired = 0;
+    options.max_runs = 0;
+    options.max_failures = 2;
+    p = started(&grid, options);
+    seen.fails = true;
+    pass(p, TIDE_MS(60000));
+    seen.fails = false;
+    pass(p, TIDE_MS(60000)); /* in a row, not in all */
+    seen.fails = true;
+    pass(p, TIDE_MS(60000));
+    assert_false(atomic_load(&p->stopped));
+    pass(p, TIDE_MS(60000));
+    assert_int_equal(atomic_load(&p->failures), 3);
+    end(p);
+}
+
+static void one_instant_only(void **state)
+{
+    struct tide_periodic *p = started(&grid, (struct tide_periodic_options){.delay = TIDE_MS(60000)});
+    pass(p, TIDE_MS(60000));
+    assert_int_equal(seen.count, 1);
+    end(p);
+}
+
+static void a_calendar_follows_the_wall_clock(void **state)
+{
+    struct tide_periodic *p = started(&calendar, (struct tide_periodic_options){.catch_up = TIDE_CATCH_UP_ONE});
+    double first = p->instant;
+    p->alarm.ring(&p->alarm, p->home); /* a look in between */
+    assert_int_equal(seen.count, 0);
+    assert_true(p->instant == first);
+    p->instant = first - 3 * calendar_step; /* as if the clock had been put forward, or had slept */
+    p->alarm.ring(&p->alarm, p->home);
+    assert_int_equal(seen.count, 1);
+    assert_int_equal(seen.ticks[0].missed, 2);
+    assert_true(seen.ticks[0].instant == first - calendar_step);
+    assert_true(p->instant == first);
+    p->instant = first + 2 * calendar_step; /* put back a little: what has run does not run again */
+    p->alarm.ring(&p->alarm, p->home);
+    assert_true(p->instant == first + 2 * calendar_step);
+    p->instant = first + 48 * calendar_step; /* put back by days: corrected, it goes on from the present */
+    p->alarm.ring(&p->alarm, p->home);
+    assert_true(p->instant == first);
+    assert_int_equal(seen.count, 1);
+    end(p);
+}
+
+static void the_end_of_the_run_stops_it(void **state)
+{
+    struct tide_periodic *p = started(&grid, minute);
+    struct tide_runtime *runtime = p->home->runtime;
+    assert_int_equal(atomic_load(&runtime->holds), 1);
+    atomic_store(&runtime->closing, 1);
+    tide_worker_ring_all(p->home);
+    assert_int_equal(atomic_load(&runtime->holds), 0);
+    struct tide_periodic *late = tide_periodic_new(&minute, &grid, NULL);
+    assert_int_equal(tide_periodic_start(late), TIDE_ESHUTDOWN);
+    tide_object_unref(&late->object);
+    end(p);
+}
+
+static void who_waits_is_woken_when_it_is_retired(void **state)
+{
+    struct tide_periodic *p = started(&grid, minute);
+    struct tide_task *task = fake_task();
+    tide_wait_begin(task);
+    assert_int_equal(tide_periodic_enqueue(p, &task->waiter, task), 0);
+    tide_periodic_stop(p);
+    assert_int_equal(fake_wait(task, TIDE_NEVER), TIDE_WAIT_WOKEN);
+    tide_periodic_leave(p, &task->waiter);
+    tide_wait_begin(task);
+    assert_int_equal(tide_periodic_enqueue(p, &task->waiter, task), 1);
+    assert_true(tide_wait_abandon(task));
+    tide_task_free(task);
+    end(p);
+}
+
+static void without_memory_it_does_not_start(void **state)
+{
+    tide_alloc_fail_after(0);
+    struct tide_periodic *p = tide_periodic_new(&minute, &grid, NULL);
+    tide_alloc_fail_after(-1);
+    assert_null(p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_late_tick_tells_what_was_missed, setup, teardown),
+        cmocka_unit_test_setup_teardown(catching_up_with_all_or_none, setup, teardown),
+        cmocka_unit_test_setup_teardown(overlap_skips_or_queues_or_runs_beside, setup, teardown),
+        cmocka_unit_test_setup_teardown(limits_of_runs_and_failures_end_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_instant_only, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_calendar_follows_the_wall_clock, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_end_of_the_run_stops_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_waits_is_woken_when_it_is_retired, setup, teardown),
+        cmocka_unit_test(without_memory_it_does_not_start),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

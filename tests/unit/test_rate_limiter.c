@@ -1,0 +1,110 @@
+#include "unit.h"
+
+#include "exec/rate_limiter.h"
+
+#include <pthread.h>
+
+static const int64_t ms = 1000000;
+
+static void the_unused_limiter_saves_up_a_burst(void **state)
+{
+    struct tide_rate_limiter *limiter = tide_rate_limiter_new(1000, 3);
+    struct tide_reservation r;
+    int64_t now = 50 * ms;
+    for (int i = 0; i < 3; i++) {
+        assert_true(tide_rate_limiter_reserve(limiter, 1, now, now, &r));
+        assert_int_equal(r.at, now);
+    }
+    assert_false(tide_rate_limiter_reserve(limiter, 1, now, now, &r));
+    assert_true(tide_rate_limiter_reserve(limiter, 1, now, now + ms, &r));
+    assert_int_equal(r.at, now + ms);
+    now += 100 * ms; /* it saves no more than that */
+    for (int i = 0; i < 3; i++)
+        assert_true(tide_rate_limiter_reserve(limiter, 1, now, now, &r));
+    assert_false(tide_rate_limiter_reserve(limiter, 1, now, now, &r));
+    tide_object_unref(&limiter->object);
+}
+
+static void several_take_as_many_instants(void **state)
+{
+    struct tide_rate_limiter *limiter = tide_rate_limiter_new(1000, 1);
+    struct tide_reservation r;
+    assert_true(tide_rate_limiter_reserve(limiter, 5, ms, INT64_MAX, &r));
+    assert_int_equal(r.at, 5 * ms);
+    assert_true(tide_rate_limiter_reserve(limiter, 1, ms, INT64_MAX, &r));
+    assert_int_equal(r.at, 6 * ms);
+    assert_false(tide_rate_limiter_reserve(limiter, INT64_MAX, ms, INT64_MAX / 4, &r));
+    tide_object_unref(&limiter->object);
+}
+
+static void only_the_newest_reservation_goes_back(void **state)
+{
+    struct tide_rate_limiter *limiter = tide_rate_limiter_new(1000, 1);
+    struct tide_reservation first, second, third;
+    assert_true(tide_rate_limiter_reserve(limiter, 1, ms, INT64_MAX, &first));
+    assert_true(tide_rate_limiter_reserve(limiter, 1, ms, INT64_MAX, &second));
+    tide_rate_limiter_give_back(limiter, &first);
+    assert_true(tide_rate_limiter_reserve(limiter, 1, ms, INT64_MAX, &third));
+    assert_int_equal(third.at, 3 * ms);
+    tide_rate_limiter_give_back(limiter, &third);
+    assert_true(tide_rate_limiter_reserve(limiter, 1, ms, INT64_MAX, &third));
+    assert_int_equal(third.at, 3 * ms);
+    tide_object_unref(&limiter->object);
+}
+
+static void rates_at_the_edges(void **state)
+{
+    struct tide_rate_limiter *slow = tide_rate_limiter_new(1e-300, 1 << 30), *fast = tide_rate_limiter_new(1e9, 1);
+    struct tide_reservation r;
+    assert_true(tide_rate_limiter_reserve(slow, 1, ms, ms, &r));
+    assert_true(tide_rate_limiter_reserve(fast, 1, ms, ms, &r));
+    assert_false(tide_rate_limiter_reserve(fast, 1, ms, ms, &r));
+    assert_true(tide_rate_limiter_reserve(fast, 1, ms + 1, ms + 1, &r));
+    tide_object_unref(&slow->object);
+    tide_object_unref(&fast->object);
+}
+
+enum { THREADS = 4, EACH = 20000 };
+
+static struct tide_rate_limiter *shared;
+static int64_t at[THREADS][EACH];
+
+static void *reserve_many(void *arg)
+{
+    int64_t *mine = arg;
+    struct tide_reservation r;
+    for (int i = 0; i < EACH; i++) {
+        tide_rate_limiter_reserve(shared, 1, ms, INT64_MAX, &r);
+        mine[i] = r.at;
+    }
+    return NULL;
+}
+
+/* Every instant of the grid is taken once, whoever comes. */
+static void threads_share_the_grid(void **state)
+{
+    static unsigned char taken[THREADS * EACH];
+    pthread_t threads[THREADS];
+    shared = tide_rate_limiter_new(1000, 1);
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, reserve_many, at[i]), 0);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    for (int i = 0; i < THREADS; i++)
+        for (int k = 0; k < EACH; k++) {
+            int64_t place = at[i][k] / ms - 1;
+            assert_true(place >= 0 && place < THREADS * EACH && at[i][k] % ms == 0);
+            assert_int_equal(taken[place]++, 0);
+        }
+    tide_object_unref(&shared->object);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_unused_limiter_saves_up_a_burst), cmocka_unit_test(several_take_as_many_instants),
+        cmocka_unit_test(only_the_newest_reservation_goes_back), cmocka_unit_test(rates_at_the_edges),
+        cmocka_unit_test(threads_share_the_grid),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
