@@ -37,22 +37,38 @@ static int try(lua_State *L)
 {
     struct tide_rate_limiter *limiter = check(L, 1);
     struct tide_reservation reservation;
-    int64_t now = tide_now_ns();
-    lua_pushboolean(L, tide_rate_limiter_reserve(limiter, count_at(L, 2), now, now, &reservation));
+    int64_t now = tide_now_ns(), n = count_at(L, 2);
+    bool passes = tide_rate_limiter_reserve(limiter, n, now, now, &reservation);
+    if (passes && tide_rate_limiter_pass(limiter, n, now) != 0) {
+        tide_rate_limiter_give_back(limiter, &reservation);
+        passes = false;
+    }
+    lua_pushboolean(L, passes);
     return 1;
 }
 
-/* Stack: 1 limiter, 2 the reservation (a userdata). */
-static int wait_finish(lua_State *L, int status, lua_KContext context)
+/* Stack: 1 limiter, 2 the reservation (a userdata). Context: how many. */
+static int sleep_until(lua_State *L, int64_t at, lua_KContext count);
+
+static int wait_finish(lua_State *L, int status, lua_KContext count)
 {
     (void)status;
-    (void)context;
+    struct tide_rate_limiter *limiter = check(L, 1);
     enum tide_wait_state how = tide_await_end(L);
     if (how == TIDE_WAIT_INTERRUPTED)
-        tide_rate_limiter_give_back(check(L, 1), lua_touserdata(L, 2));
+        tide_rate_limiter_give_back(limiter, lua_touserdata(L, 2));
     tide_await_check(L, how);
+    int64_t again = tide_rate_limiter_pass(limiter, count, tide_now_ns());
+    if (again)
+        return sleep_until(L, again, count);
     lua_pushboolean(L, 1);
     return 1;
+}
+
+static int sleep_until(lua_State *L, int64_t at, lua_KContext count)
+{
+    tide_wait_begin(tide_await_prepare(L));
+    return tide_await(L, &(struct tide_await){.deadline = at, .what = "its turn at a rate limiter"}, count, wait_finish);
 }
 
 static int wait(lua_State *L)
@@ -61,21 +77,20 @@ static int wait(lua_State *L)
     int64_t latest = tide_await_deadline(L, 2), now = tide_now_ns();
     lua_Integer n = count_at(L, 3);
     struct tide_reservation reservation;
-    struct tide_task *task = tide_await_prepare(L);
+    tide_await_prepare(L);
     if (!tide_rate_limiter_reserve(limiter, n, now, latest, &reservation)) {
         lua_pushboolean(L, 0);
         return 1;
     }
-    if (reservation.at <= now) {
+    int64_t at = reservation.at > now ? reservation.at : tide_rate_limiter_pass(limiter, n, now);
+    if (!at) {
         lua_pushboolean(L, 1);
         return 1;
     }
     lua_settop(L, 1);
     struct tide_reservation *kept = lua_newuserdatauv(L, sizeof *kept, 0);
     *kept = reservation;
-    tide_wait_begin(task);
-    struct tide_await how = {.deadline = reservation.at, .what = "its turn at a rate limiter"};
-    return tide_await(L, &how, 0, wait_finish);
+    return sleep_until(L, at, n);
 }
 
 static int tostring(lua_State *L)

@@ -30,26 +30,37 @@ struct tide_rate_limiter *tide_rate_limiter_new(double per_second, int64_t burst
     return limiter;
 }
 
-bool tide_rate_limiter_reserve(struct tide_rate_limiter *limiter, int64_t n, int64_t now, int64_t latest,
-                               struct tide_reservation *out)
+/* Takes n instants of a grid whose next one is *next, unless the last of them is later than `latest`. In any case out->at is
+ * that one. */
+static bool take(const struct tide_rate_limiter *limiter, _Atomic int64_t *grid, int64_t n, int64_t now, int64_t latest,
+                 struct tide_reservation *out)
 {
     int64_t cost = times(limiter->period, n);
-    int64_t next = atomic_load_explicit(&limiter->next, memory_order_relaxed);
+    int64_t next = atomic_load_explicit(grid, memory_order_relaxed);
     for (;;) {
         int64_t due = next > now ? next : now, after;
         if (__builtin_add_overflow(due, cost, &after))
-            return false; /* not in this century */
+            after = INT64_MAX; /* not in this century */
         int64_t at = after - limiter->period - limiter->tolerance;
-        if (at < now)
-            at = now;
-        if (at > latest)
+        *out = (struct tide_reservation){.at = at > now ? at : now, .after = after, .before = due};
+        if (out->at > latest)
             return false;
         /* relaxed: the number is all there is, nothing else is published by it */
-        if (atomic_compare_exchange_weak_explicit(&limiter->next, &next, after, memory_order_relaxed, memory_order_relaxed)) {
-            *out = (struct tide_reservation){.at = at, .after = after, .before = due};
+        if (atomic_compare_exchange_weak_explicit(grid, &next, after, memory_order_relaxed, memory_order_relaxed))
             return true;
-        }
     }
+}
+
+bool tide_rate_limiter_reserve(struct tide_rate_limiter *limiter, int64_t n, int64_t now, int64_t latest,
+                               struct tide_reservation *out)
+{
+    return take(limiter, &limiter->next, n, now, latest, out);
+}
+
+int64_t tide_rate_limiter_pass(struct tide_rate_limiter *limiter, int64_t n, int64_t now)
+{
+    struct tide_reservation passes;
+    return take(limiter, &limiter->passed, n, now, now, &passes) ? 0 : passes.at;
 }
 
 void tide_rate_limiter_give_back(struct tide_rate_limiter *limiter, const struct tide_reservation *reservation)

@@ -3,6 +3,8 @@
  * The generic cell rate algorithm (ITU-T I.371, annex A, virtual scheduling): one number says when the next would be due if all
  * came evenly. Whoever comes takes the next instant with one compare-and-swap and then sleeps until it, so there is nothing
  * between a look and an update, and waiters stand in the order in which they came. An unused limiter saves up `burst` at most.
+ * A second number of the same kind counts those that pass indeed: where many are woken late at once, those beyond the burst
+ * sleep again, so that in any stretch of t seconds no more than burst + t * per_second pass.
  *
  * Used by   bindings/rate_limiter.c.
  * Threads   any worker, by a caller that holds a reference. No lock.
@@ -20,7 +22,8 @@ struct tide_rate_limiter {
     struct tide_object object;
     int64_t period;       /* ns from one to the next */
     int64_t tolerance;    /* ns by which they may come early: (burst - 1) * period */
-    _Atomic int64_t next; /* when the next is due on the even grid */
+    _Atomic int64_t next;   /* when the next reservation is due on the even grid */
+    _Atomic int64_t passed; /* when the next that passes would be due */
 };
 
 /* A reservation, for giving it back. */
@@ -38,6 +41,9 @@ struct tide_rate_limiter *tide_rate_limiter_new(double per_second, int64_t burst
 /* Takes the next `n` >= 1 instants if the last of them is not later than `latest`; else false, and nothing was taken. */
 bool tide_rate_limiter_reserve(struct tide_rate_limiter *limiter, int64_t n, int64_t now, int64_t latest,
                                struct tide_reservation *out);
+
+/* Who has a reservation is there at `now`. 0: it passes. Else the instant at which it may try again. */
+int64_t tide_rate_limiter_pass(struct tide_rate_limiter *limiter, int64_t n, int64_t now);
 
 /* It was not used. Only the newest one can be returned: what came later stands where it stands, and an instant in between that
  * others would share would exceed the rate. */
