@@ -12,7 +12,12 @@
 ---     local cron = require("tidemill").cron
 ---     print(os.date("%c", cron.next("0 7 * * MON-FRI")))
 ---@class tidemill.cron
+---@overload fun(expression: string, fn: fun(tick: tidemill.tick), options: tidemill.cron_options?): tidemill.timer
 local cron = {}
+
+--- Of the timer that `tm.cron(expression, fn, options)` makes.
+---@class tidemill.cron_options: tidemill.timer_options
+---@field zone? string "local" (the default), "UTC", or a name such as "Europe/Zurich"
 
 ---@class tidemill.cron.options
 --- "local" (the default), "UTC", or a name such as "Europe/Zurich"

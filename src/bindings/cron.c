@@ -5,6 +5,7 @@
 #include "base/time.h"
 #include "bindings/bind.h"
 #include "bindings/module.h"
+#include "bindings/timer.h"
 
 #include <math.h>
 #include <string.h>
@@ -29,18 +30,23 @@ static bool parse(lua_State *L, int arg, struct tide_cron *cron)
     return false;
 }
 
-/* The zone that the options at `arg` name; NULL with the problem pushed. */
-static const struct tide_zone *find_zone(lua_State *L, int arg)
+/* The zone that the checked options at `arg` name; NULL with the problem pushed. */
+static const struct tide_zone *zone_of_options(lua_State *L, int arg)
 {
     const struct tide_zone *zone = NULL;
     char problem[TIDE_ZONE_PROBLEM];
-    tide_bind_options(L, arg, zone_keys);
     int failed = tide_zone_find(tide_bind_string(L, arg, "zone", "local"), &zone, problem);
     if (failed == TIDE_ENOMEM)
         luaL_error(L, "not enough memory");
     if (failed)
         lua_pushstring(L, problem);
     return failed ? NULL : zone;
+}
+
+static const struct tide_zone *find_zone(lua_State *L, int arg)
+{
+    tide_bind_options(L, arg, zone_keys);
+    return zone_of_options(L, arg);
 }
 
 /* Raises the text on top, with the place of the call in front. */
@@ -97,9 +103,42 @@ static int check(lua_State *L)
     return 1;
 }
 
+/* ---- tm.cron(expression, fn, options): a timer that follows it ---- */
+
+struct calendar {
+    struct tide_cron cron;
+    const struct tide_zone *zone;
+};
+
+static double next_of_calendar(void *calendar, double after)
+{
+    struct calendar *c = calendar;
+    return (double)tide_cron_next(&c->cron, c->zone, (int64_t)floor(after));
+}
+
+/* Stack: 1 the table tm.cron, 2 expression, 3 function, 4 options. */
+static int call(lua_State *L)
+{
+    static const char *const keys[] = {"zone",         "jitter", "overlap", "catch_up", "max_runs",
+                                       "max_failures", "daemon", NULL};
+    struct tide_periodic_options options = {0};
+    lua_remove(L, 1);
+    luaL_checktype(L, 1, LUA_TSTRING);
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+    lua_settop(L, 3);
+    tide_timer_options(L, 3, keys, &options);
+    struct calendar *calendar = lua_newuserdatauv(L, sizeof *calendar, 0);
+    if (!parse(L, 1, &calendar->cron) || !(calendar->zone = zone_of_options(L, 3)))
+        return raise_text(L);
+    return tide_timer_start(L, 2, -1, &options, next_of_calendar, 4);
+}
+
 void tide_open_cron(lua_State *L)
 {
     static const luaL_Reg functions[] = {{"next", next}, {"check", check}, {NULL, NULL}};
+    static const luaL_Reg meta[] = {{"__call", call}, {NULL, NULL}};
     luaL_newlib(L, functions);
+    luaL_newlib(L, meta);
+    lua_setmetatable(L, -2);
     lua_setfield(L, -2, "cron");
 }

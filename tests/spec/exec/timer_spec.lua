@@ -172,3 +172,28 @@ describe("tm.every", function()
     assert.is_true(tm.monotonic() - began >= 0.05 and late >= 0)
   end)
 end)
+
+describe("tm.cron", function()
+  it("runs when its expression is due", function()
+    local ticks = {}
+    local t = tm.cron("* * * * * *", function(tick) ticks[#ticks + 1] = tick end, { max_runs = 2, zone = "UTC" })
+    assert.is_true(t:join(helper.LIMIT))
+    assert.equal(2, #ticks)
+    for _, tick in ipairs(ticks) do
+      assert.equal(0, tick.instant % 1)
+      assert.is_true(tick.late >= 0)
+      assert.equal(t, tick.timer)
+    end
+    assert.is_true(ticks[2].instant > ticks[1].instant)
+  end)
+
+  it("refuses what is no expression, zone or option", function()
+    local e = helper.raised(tm.cron, "* 25 * * *", print)
+    assert.matches("hour: 25 is out of range", e)
+    assert.matches("\n    %* 25 %* %* %*\n      %^", e)
+    assert.matches("never", helper.raised(tm.cron, "0 0 30 2 *", print))
+    assert.matches("No/Where", helper.raised(tm.cron, "* * * * *", print, { zone = "No/Where" }))
+    assert.matches("function expected", helper.raised(tm.cron, "* * * * *"))
+    assert.matches("unknown option", helper.raised(tm.cron, "* * * * *", print, { immediate = true }))
+  end)
+end)
