@@ -19,6 +19,7 @@
 ---@field http tidemill.http requests over HTTP
 ---@field thread tidemill.threads threads: `tm.thread { target = fn }`, and what there is about them
 ---@field cron tidemill.cron when cron expressions are due
+---@field testing tidemill.testing a clock that tests move by hand
 local tm = {}
 
 --- What errors of Tidemill's own are: of time limits, cancellations, memory, bad input. `tostring` gives the message.

@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "base/time.h"
 #include "bindings/protect.h"
-#include "sched/worker.h"
+#include "sched/runtime.h"
 
 #include <math.h>
 #include <string.h>
@@ -102,6 +102,10 @@ int tide_await(lua_State *L, const struct tide_await *how, lua_KContext context,
     }
     if (!park)
         return k(L, LUA_YIELD, context);
+    if (how->outside && w->runtime->baton) {
+        task->flags |= TIDE_TASK_OUTSIDE;
+        w->runtime->baton->outside++;
+    }
     if (!tide_worker_can_yield(w))
         return nest(L, state, task, context, k);
     w->yielded = TIDE_YIELD_WAIT;
@@ -116,7 +120,12 @@ bool tide_await_skip(struct tide_task *task)
 
 enum tide_wait_state tide_await_end(lua_State *L)
 {
-    return tide_wait_end(tide_task_of(L));
+    struct tide_task *task = tide_task_of(L);
+    if (task->flags & TIDE_TASK_OUTSIDE) {
+        task->flags &= (uint8_t)~TIDE_TASK_OUTSIDE;
+        task->worker->runtime->baton->outside--;
+    }
+    return tide_wait_end(task);
 }
 
 void tide_await_check(lua_State *L, enum tide_wait_state how)

@@ -25,6 +25,7 @@ struct tide_await {
     const struct tide_edge_class *edge;    /* who must act, or NULL */
     struct tide_object *object;            /* of the edge; kept alive by the caller's stack */
     const char *what;                      /* without an edge: what is waited for, static: "an event" */
+    bool outside;                          /* for input or output: virtual time stands meanwhile */
 };
 
 /* Raises where no wait is possible at all: in a finalizer, outside a task. Call it before tide_wait_begin. Also raises a

@@ -314,7 +314,8 @@ static int transfer(lua_State *L)
                                                  : tide_operation_enqueue(op, &task->waiter, task);
     if (there && tide_await_skip(task))
         return deliver(L, *box, started);
-    return tide_await(L, &(struct tide_await){.deadline = deadline, .what = "an HTTP response"}, started, finish);
+    struct tide_await how = {.deadline = deadline, .what = "an HTTP response", .outside = TIDE_OUTSIDE_NETWORK};
+    return tide_await(L, &how, started, finish);
 }
 
 /* ---- streams ---- */
@@ -390,7 +391,8 @@ static int stream_read(lua_State *L)
         count = take(L, t);
         return count > 0 ? count : busy(L);
     }
-    return tide_await(L, &(struct tide_await){.deadline = deadline, .what = "a piece of an HTTP response"}, 0, read_finish);
+    struct tide_await how = {.deadline = deadline, .what = "a piece of an HTTP response", .outside = true};
+    return tide_await(L, &how, 0, read_finish);
 }
 
 static int stream_close(lua_State *L)

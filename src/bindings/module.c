@@ -42,5 +42,6 @@ int tide_open_core(lua_State *L)
     tide_open_fs(L);
     tide_open_hash(L);
     tide_open_cron(L);
+    tide_open_virtual(L);
     return 1;
 }

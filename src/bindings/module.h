@@ -33,6 +33,7 @@ void tide_open_json(lua_State *L);
 void tide_open_fs(lua_State *L);
 void tide_open_hash(lua_State *L);
 void tide_open_cron(lua_State *L);
+void tide_open_virtual(lua_State *L);
 
 /* luaopen_tidemill_core */
 int tide_open_core(lua_State *L);

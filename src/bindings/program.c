@@ -27,7 +27,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { EXIT_TIMEOUT = 124 };
+enum {
+    EXIT_TIMEOUT = 124,
+    VIRTUAL_WORKERS = 4, /* on every machine, so that a seed gives the same run on all */
+};
 
 static struct {
     const struct tide_program *options;
@@ -399,11 +402,14 @@ static int start_failed(int code)
 static int set_up(const struct tide_program *p)
 {
     struct tide_runtime_options options = {
-        .workers = p->workers > 0 ? p->workers : tide_cpu_count(),
+        .workers = p->workers > 0 ? p->workers : p->virtual_time ? VIRTUAL_WORKERS : tide_cpu_count(),
         .timeout_ns = p->timeout_ns,
         .grace_ns = p->grace_ns,
         .slice_ns = p->slice_ns,
         .yield_always = p->yield_always,
+        .virtual_time = p->virtual_time,
+        .seed = p->seed,
+        .wall_ns = p->wall_ns,
     };
     program.options = p;
     tide_future_unobserved = tide_program_unobserved;

@@ -23,11 +23,14 @@ struct tide_program_chunk {
 };
 
 struct tide_program {
-    int workers;            /* 0: one for each CPU */
+    int workers;            /* 0: one for each CPU; four with virtual time */
     int64_t timeout_ns;     /* 0: none */
     int64_t grace_ns;
     size_t max_memory;      /* bytes over all Lua states; 0: the default */
     bool strict, quiet;
+    bool virtual_time;      /* one worker at a time, virtual time from wall_ns on, decided by the seed */
+    uint64_t seed;
+    int64_t wall_ns;        /* since the epoch */
     bool yield_always;      /* debug */
     int64_t slice_ns;       /* debug; 0: the default */
     const struct tide_program_chunk *chunks;

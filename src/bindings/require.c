@@ -5,6 +5,7 @@
 #include "bindings/embedded.h"
 #include "bindings/module.h"
 #include "bindings/state.h"
+#include "sched/runtime.h"
 #include "sync/event.h"
 
 #include <pthread.h>
@@ -55,7 +56,13 @@ static pthread_mutex_t openers = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 /* open(loader, name, extra): calls a loader written in C. */
 static int open_library(lua_State *L)
 {
-    pthread_mutex_lock(&openers);
+    struct tide_worker *w = tide_worker_of(L);
+    while (w->runtime->baton && pthread_mutex_trylock(&openers) != 0) { /* its holder cannot go on without the baton */
+        tide_baton_spend(w->runtime->baton, 1000);
+        tide_baton_pass(w, TIDE_TURN_MIDWAY);
+    }
+    if (!w->runtime->baton)
+        pthread_mutex_lock(&openers);
     int status = lua_pcall(L, lua_gettop(L) - 1, 1, 0);
     pthread_mutex_unlock(&openers);
     return status == LUA_OK ? 1 : lua_error(L);

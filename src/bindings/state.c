@@ -11,6 +11,7 @@
 #include "bindings/module.h"
 #include "bindings/protect.h"
 #include "bindings/require.h"
+#include "bindings/virtual.h"
 #include "bindings/warning.h"
 #include "transport/transport.h"
 
@@ -47,6 +48,7 @@ static int open_all(lua_State *L)
     tide_builtins_open(L);
     lua_pop(L, 1);
     tide_hooks_open(L);
+    tide_virtual_open(L);
     tide_require_open(L);
     tide_initializer_open(L);
     tide_locals_open(L);

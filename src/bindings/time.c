@@ -32,7 +32,7 @@ static int now(lua_State *L)
 
 static int monotonic(lua_State *L)
 {
-    lua_pushnumber(L, (lua_Number)tide_now_ns() * 1e-9);
+    lua_pushnumber(L, (lua_Number)tide_now_ns() / 1e9);
     return 1;
 }
 

@@ -18,6 +18,8 @@ static const char text[] =
     "  --grace TIME        time for an orderly end after a signal or the timeout; default: 10s\n"
     "  --max-memory SIZE   memory that all Lua states together may take\n"
     "  --strict            a task that changes a captured local or table fails, instead of a warning\n"
+    "  --virtual-time[=T]  one thread at a time, and a clock that jumps over waits; T: where it begins, in UTC\n"
+    "  --seed N            with --virtual-time: decides who runs when, and math.random; default: 0\n"
     "  --quiet             print errors only: no warnings\n"
     "  -v, --version       print the versions of Tidemill and of its libraries\n"
     "  -h, --help          print this text\n"

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+static const int64_t YEAR_2000 = 946684800; /* 2000-01-01T00:00:00Z: where virtual time begins */
+
 enum { MAX_WORKERS = 1024, MIN_MEMORY = 1 << 20 };
 
 /* A line of the table below. A new option is added there, to help.c and to tidemill.1. */
@@ -14,6 +16,7 @@ struct option {
     const char *name;
     const char *wants;                                     /* what its value must be; NULL: it takes none */
     bool (*set)(struct tide_options *, const char *value); /* false: the value is not what it wants */
+    bool optional;                                         /* its value may be left out (NULL), and else follows behind = */
 };
 
 static bool set_workers(struct tide_options *o, const char *value)
@@ -46,6 +49,18 @@ static bool set_max_memory(struct tide_options *o, const char *value)
         return false;
     o->max_memory = size;
     return true;
+}
+
+static bool set_virtual_time(struct tide_options *o, const char *value)
+{
+    o->virtual_time = true;
+    return !value || tide_read_instant(value, &o->wall_ns);
+}
+
+static bool set_seed(struct tide_options *o, const char *value)
+{
+    o->has_seed = true;
+    return tide_read_integer(value, 0, INT64_MAX, &o->seed);
 }
 
 static bool set_debug_slice(struct tide_options *o, const char *value)
@@ -101,21 +116,23 @@ static bool ask_version(struct tide_options *o, const char *value)
 }
 
 static const struct option table[] = {
-    {"-e", "Lua code", add_code},
-    {"-l", "the name of a module", add_library},
-    {"--workers", "an integer from 1 to 1024", set_workers},
-    {"--timeout", "a duration above 0, such as 90, 1.5s, 250ms, 10m or 2h", set_timeout},
-    {"--grace", "a duration, such as 10, 1.5s, 250ms, 10m or 2h", set_grace},
-    {"--max-memory", "a size of at least 1M, such as 512M or 2G", set_max_memory},
-    {"--strict", NULL, set_strict},
-    {"--quiet", NULL, set_quiet},
-    {"--debug-slice-us", "an integer from 1 to 1000000", set_debug_slice},
-    {"--debug-yield-every-instruction", NULL, set_debug_yield},
-    {"--help", NULL, ask_help},
-    {"-h", NULL, ask_help},
-    {"--version", NULL, ask_version},
-    {"-v", NULL, ask_version},
-    {NULL, NULL, NULL},
+    {"-e", "Lua code", add_code, false},
+    {"-l", "the name of a module", add_library, false},
+    {"--workers", "an integer from 1 to 1024", set_workers, false},
+    {"--timeout", "a duration above 0, such as 90, 1.5s, 250ms, 10m or 2h", set_timeout, false},
+    {"--grace", "a duration, such as 10, 1.5s, 250ms, 10m or 2h", set_grace, false},
+    {"--max-memory", "a size of at least 1M, such as 512M or 2G", set_max_memory, false},
+    {"--strict", NULL, set_strict, false},
+    {"--quiet", NULL, set_quiet, false},
+    {"--virtual-time", "a time in UTC, such as 2031-05-01T09:30:00Z, 2031-05-01 or seconds since 1970", set_virtual_time, true},
+    {"--seed", "an integer from 0 to 9223372036854775807", set_seed, false},
+    {"--debug-slice-us", "an integer from 1 to 1000000", set_debug_slice, false},
+    {"--debug-yield-every-instruction", NULL, set_debug_yield, false},
+    {"--help", NULL, ask_help, false},
+    {"-h", NULL, ask_help, false},
+    {"--version", NULL, ask_version, false},
+    {"-v", NULL, ask_version, false},
+    {NULL, NULL, NULL, false},
 };
 
 /* The option that `word` begins with, and in *value what is written to it: --name=value, or -eCODE. */
@@ -160,7 +177,7 @@ static int take_option(struct tide_options *o, int *at, struct tide_strbuf *prob
         tide_strbuf_printf(problem, "%s takes no value, but was given '%s'", option->name, value);
         return TIDE_EINVAL;
     }
-    if (option->wants && !value) {
+    if (option->wants && !value && !option->optional) {
         if (*at == o->argc) {
             tide_strbuf_printf(problem, "%s needs a value: %s", option->name, option->wants);
             return TIDE_EINVAL;
@@ -208,12 +225,16 @@ static int parse(struct tide_options *o, struct tide_strbuf *problem)
         if (code != 0 || o->action != TIDE_ACTION_RUN)
             return code;
     }
+    if (o->has_seed && !o->virtual_time) {
+        tide_strbuf_puts(problem, "--seed decides the order of a run with virtual time: give --virtual-time, too");
+        return TIDE_EINVAL;
+    }
     return take_script(o, at, dashes, problem);
 }
 
 int tide_options_init(struct tide_options *o, int argc, char **argv, struct tide_strbuf *problem)
 {
-    *o = (struct tide_options){.grace_ns = TIDE_MS(10000), .argc = argc, .argv = argv};
+    *o = (struct tide_options){.grace_ns = TIDE_MS(10000), .wall_ns = YEAR_2000 * 1000000000, .argc = argc, .argv = argv};
     o->script_argv = argv + argc;
     o->chunks = tide_calloc((size_t)argc, sizeof *o->chunks); /* there are no more chunks than words */
     if (!o->chunks)

@@ -39,6 +39,10 @@ struct tide_options {
     int64_t max_memory; /* bytes that all Lua states may take; 0: the default */
     bool strict;
     bool quiet;
+    bool virtual_time;
+    int64_t wall_ns;    /* virtual time begins there, ns since the epoch */
+    bool has_seed;
+    int64_t seed;       /* of a run with virtual time */
     bool debug_yield_all;   /* a scheduler yield at each VM instruction */
     int64_t debug_slice_ns; /* 0: the default */
 

@@ -16,6 +16,10 @@ bool tide_read_integer(const char *text, int64_t min, int64_t max, int64_t *out)
 /* Seconds, or a number with ms, s, m or h behind it; in nanoseconds. */
 bool tide_read_duration(const char *text, int64_t *out);
 
+/* An instant in UTC: YYYY-MM-DD, YYYY-MM-DDTHH:MM:SS with or without a fraction and Z, from 1970 to 2261; or seconds since 1970.
+ * In nanoseconds since then. */
+bool tide_read_instant(const char *text, int64_t *out);
+
 /* Bytes, or a number with K, M, G or T behind it, each 1024 times the one before. KB and KiB are the same as K. */
 bool tide_read_size(const char *text, int64_t *out);
 

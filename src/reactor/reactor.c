@@ -239,10 +239,10 @@ bool tide_reactor_stop(void)
 {
     if (!atomic_load(&reactor.started))
         return true;
-    int64_t limit = tide_now_ns() + TIDE_MS(END_MS);
+    int64_t limit = tide_real_now_ns() + TIDE_MS(END_MS);
     atomic_store(&reactor.stopping, true);
     uv_async_send(&reactor.wake);
-    while (!atomic_load(&reactor.stopped) && tide_now_ns() < limit)
+    while (!atomic_load(&reactor.stopped) && tide_real_now_ns() < limit)
         tide_park_wait(&reactor.ended, limit);
     if (!atomic_load(&reactor.stopped))
         return false;

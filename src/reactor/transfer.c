@@ -337,7 +337,7 @@ static void found_cb(struct tide_name_waiter *waiter, const char *addresses, con
     struct tide_transfer *t = tide_container(waiter, struct tide_transfer, name);
     const struct tide_target *to = t->request.proxy ? &t->proxy : &t->target;
     struct tide_strbuf entry = {0};
-    t->dns_s = since(t->step_at, tide_now_ns());
+    t->dns_s = since(t->step_at, tide_real_now_ns());
     if (!addresses) {
         tide_transfer_fail(t, "dns", "cannot resolve '%s': %s", to->host, problem);
         return;

@@ -85,7 +85,7 @@ static void pass_signals(struct tide_runtime *runtime)
     if (pending & tide_signals_fatal() && atomic_load(&runtime->grace_until) == TIDE_NEVER) {
         /* counted from here, not from where main sees it: main may sit in a C call */
         atomic_store(&runtime->exit_code, 128 + __builtin_ctzll(pending & tide_signals_fatal()) + 1);
-        atomic_store(&runtime->grace_until, tide_now_ns() + runtime->options.grace_ns);
+        atomic_store(&runtime->grace_until, tide_real_now_ns() + runtime->options.grace_ns);
     }
     if (pending == 0 || atomic_exchange(&runtime->signal_posted, 1) != 0)
         return;
@@ -173,11 +173,13 @@ static void *clock_main(void *arg)
     struct tide_runtime *runtime = arg;
     struct view *views = runtime->clock_views;
     while (!atomic_load(&runtime->clock_ends)) {
-        int64_t now = tide_now_ns();
+        int64_t now = tide_real_now_ns();
         pass_signals(runtime);
-        int64_t limit = limits(runtime, now), until = now + look_at_all(runtime, views, now);
+        int64_t limit = limits(runtime, now), until = now;
+        if (!runtime->baton) /* else slices end by count */
+            until += look_at_all(runtime, views, now);
         atomic_store(&runtime->clock_asleep, 1); /* before the look: see tide_clock_busy */
-        if (all_parked(runtime))
+        if (runtime->baton || all_parked(runtime))
             until = TIDE_NEVER;
         else
             atomic_store(&runtime->clock_asleep, 0);

@@ -7,7 +7,10 @@
 
 #include <lua.h>
 
-enum { MAX_SKIPS = 8 };
+enum {
+    MAX_SKIPS = 8,
+    LOOK_LEAST = 50, LOOK_MORE = 100, /* virtual time: a look at the slice every 50 to 149 instructions, drawn for each coroutine */
+};
 
 static struct tide_worker *worker_of(lua_State *L)
 {
@@ -87,22 +90,35 @@ void tide_preempt_slice(struct tide_worker *w, lua_State *L)
         tide_preempt_arm(w, L);
         return;
     }
-    if (!tide_worker_can_yield(w))
+    struct tide_baton *baton = w->runtime->baton;
+    if (baton && !tide_baton_spend(baton, lua_gethookcount(L)) && !w->runtime->options.yield_always) {
+        atomic_store_explicit(&w->asked, 1, memory_order_relaxed); /* where the script has a hook it looks at this */
         return;
+    }
+    if (!tide_worker_can_yield(w)) {
+        if (baton) /* what the other threads would do meanwhile */
+            tide_baton_pass(w, TIDE_TURN_MIDWAY);
+        return;
+    }
     w->yielded = TIDE_YIELD_SLICE;
     w->task->inner = L;
     lua_yield(L, 0);
 }
 
-static void always_hook(lua_State *L, lua_Debug *ar)
+static void look_hook(lua_State *L, lua_Debug *ar)
 {
     (void)ar;
     tide_preempt_slice(worker_of(L), L);
 }
 
-void tide_preempt_always(lua_State *L)
+void tide_preempt_always(struct tide_worker *w, lua_State *L)
 {
-    /* the script's own hook stays; so does the one that delivers */
+    /* The script's own hook stays; so does the one that delivers, and this one: where it has cut a slice Lua counts on it. */
+    int every = 1;
+    if (!w->runtime->options.yield_always) {
+        atomic_store_explicit(&w->asked, 1, memory_order_relaxed);
+        every = LOOK_LEAST + (int)(tide_baton_draw(w->runtime->baton) % LOOK_MORE);
+    }
     if (!lua_gethook(L))
-        lua_sethook(L, always_hook, LUA_MASKCOUNT, 1);
+        lua_sethook(L, look_hook, LUA_MASKCOUNT, every);
 }

@@ -2,7 +2,8 @@
  *
  * Normally (preempt_signal.c) nothing is installed while a task runs; the clock signals its thread, and the handler sets a
  * count hook of one instruction on the innermost coroutine, as lua.c does for Ctrl-C. Under ThreadSanitizer, which does not
- * deliver asynchronous signals, a permanent count hook looks at a flag (preempt_hook.c). Meson chooses the file.
+ * deliver asynchronous signals, a permanent count hook looks at a flag (preempt_hook.c). Meson chooses the file. In a run
+ * with virtual time a permanent hook counts instructions (preempt.c).
  *
  * Threads   as each line says. docs/internals/preemption.md has the reasons.
  */
@@ -39,7 +40,8 @@ void tide_preempt_disarm(struct tide_worker *worker, struct lua_State *L);
 /* Async-signal-safe on L's own thread: that hook is armed. */
 bool tide_preempt_delivering(struct lua_State *L);
 
-/* The hook of every instruction that --debug-yield-every-instruction asks for. */
-void tide_preempt_always(struct lua_State *L);
+/* Where runtime->hooks_always: puts on L the hook that stays: of every instruction, for --debug-yield-every-instruction, or the
+ * one that counts them for a run with virtual time. */
+void tide_preempt_always(struct tide_worker *worker, struct lua_State *L);
 
 #endif

@@ -23,13 +23,14 @@ int tide_preempt_init(void)
 
 void tide_preempt_signal(struct tide_worker *worker)
 {
-    atomic_store(&worker->asked, 1);
+    if (!worker->runtime->baton) /* else its own hook will look */
+        atomic_store(&worker->asked, 1);
 }
 
 void tide_preempt_enter(struct tide_worker *worker, lua_State *L)
 {
-    if (worker->runtime->options.yield_always)
-        tide_preempt_always(L);
+    if (worker->runtime->hooks_always)
+        tide_preempt_always(worker, L);
     else if (!lua_gethook(L))
         lua_sethook(L, count_hook, LUA_MASKCOUNT, EVERY);
 }

@@ -58,11 +58,13 @@ int tide_preempt_init(void)
 
 void tide_preempt_signal(struct tide_worker *worker)
 {
+    if (worker->runtime->baton) /* its own hook will look */
+        return;
     pthread_kill(worker->thread, SIGNAL);
 }
 
 void tide_preempt_enter(struct tide_worker *worker, lua_State *L)
 {
-    if (worker->runtime->options.yield_always)
-        tide_preempt_always(L);
+    if (worker->runtime->hooks_always)
+        tide_preempt_always(worker, L);
 }

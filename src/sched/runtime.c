@@ -36,6 +36,8 @@ static void *worker_main(void *arg)
     struct tide_worker *w = arg;
     struct tide_runtime *runtime = w->runtime;
     tide_worker_bind(w);
+    if (runtime->baton)
+        tide_baton_enter(w);
     if (runtime->engine.open(w) != 0) {
         /* The queue may hold what only this worker would take, so going on could hang: end with a reason instead. */
         fprintf(stderr, "tidemill: worker %u: not enough memory for its Lua state; raise the limit or use fewer --workers\n",
@@ -45,6 +47,8 @@ static void *worker_main(void *arg)
     tide_worker_loop(w, worker_done, w);
     tide_worker_ring_all(w);
     runtime->engine.close(w);
+    if (runtime->baton)
+        tide_baton_leave(w);
     tide_runtime_active_drop(runtime);
     return NULL;
 }
@@ -63,10 +67,12 @@ static int start_worker(struct tide_runtime *runtime)
         snprintf(name, sizeof name, "worker %u", (unsigned)(n + 1) & 0xffff);
         tide_runtime_active_add(runtime); /* for the new one, before it can be posted to */
         atomic_fetch_add_explicit(&runtime->awake, 1, memory_order_relaxed);
+        w->turn = runtime->baton ? TIDE_TURN_MIDWAY : TIDE_TURN_NONE;
         result = tide_thread_start(&w->joinable, stack, name, worker_main, w);
         if (result == 0) {
             atomic_store(&runtime->started, n + 1);
         } else {
+            w->turn = TIDE_TURN_NONE;
             atomic_store(&runtime->no_more_threads, true);
             atomic_fetch_sub_explicit(&runtime->awake, 1, memory_order_relaxed);
             tide_runtime_active_drop(runtime);
@@ -113,8 +119,23 @@ static struct tide_worker *least_loaded_parked(struct tide_runtime *runtime, boo
     return best;
 }
 
+bool tide_runtime_takes_in_turn(struct tide_runtime *runtime, struct tide_worker *worker)
+{
+    if (!nested(worker) || !worker->index)
+        return worker->index > 0;
+    uint32_t most = live(least_loaded(runtime)) + PLACEMENT_SLACK, n = atomic_load(&runtime->started);
+    for (uint32_t i = 1; i <= n; i++) {
+        struct tide_worker *w = runtime->workers[i];
+        if (w != worker && !nested(w) && !atomic_load(&w->busy) && live(w) <= most)
+            return false;
+    }
+    return true;
+}
+
 bool tide_runtime_other_takes(struct tide_runtime *runtime)
 {
+    if (runtime->baton)
+        return !tide_runtime_takes_in_turn(runtime, tide_worker_current());
     if (atomic_load(&runtime->started) < (uint32_t)runtime->options.workers && !atomic_load(&runtime->no_more_threads))
         return true;
     if (atomic_load(&runtime->idle) == 0)
@@ -190,6 +211,8 @@ static int push(struct tide_runtime *runtime, struct tide_entry *entry, bool fro
 {
     if (atomic_load_explicit(&runtime->started, memory_order_relaxed) == 0) {
         int failed = start_worker(runtime);
+        while (runtime->baton && start_worker(runtime) == 0) /* all at once: which are there must not hang on the moment */
+            ;
         if (failed && atomic_load(&runtime->started) == 0)
             return TIDE_ETHREAD;
     }
@@ -244,6 +267,11 @@ static bool wake_for_entries(struct tide_runtime *runtime)
 
 void tide_runtime_active_drop(struct tide_runtime *runtime)
 {
+    if (runtime->baton) { /* each worker counts as active; the holder finds out what is left */
+        atomic_fetch_sub(&runtime->active, 1);
+        tide_baton_wake(runtime->baton);
+        return;
+    }
     /* the chain of read-modify-writes: all that the others did before they parked is visible to the reporter */
     if (atomic_fetch_sub(&runtime->active, 1) != 1 || atomic_load(&runtime->stopping) || wake_for_entries(runtime))
         return;
@@ -331,7 +359,7 @@ int tide_runtime_init(struct tide_runtime *runtime, const struct tide_runtime_op
                       const struct tide_engine *engine)
 {
     assert(!the_runtime && options->workers >= 1);
-    *runtime = (struct tide_runtime){.options = *options, .engine = *engine, .started_at = tide_now_ns()};
+    *runtime = (struct tide_runtime){.options = *options, .engine = *engine, .started_at = tide_real_now_ns()};
     runtime->cpus = (uint32_t)tide_cpu_count();
     runtime->signal_mail.deliver = deliver_signals;
     runtime->wake_mail.deliver = deliver_wake;
@@ -341,6 +369,9 @@ int tide_runtime_init(struct tide_runtime *runtime, const struct tide_runtime_op
     if (!runtime->options.slice_ns)
         runtime->options.slice_ns = TIDE_MS(1);
     int failed = make_workers(runtime);
+    if (!failed && options->virtual_time)
+        failed = tide_baton_open(runtime, options->seed, options->wall_ns);
+    runtime->hooks_always = options->yield_always || options->virtual_time;
     if (!failed) {
         the_runtime = runtime;
         tide_worker_bind(runtime->workers[0]);
@@ -349,6 +380,7 @@ int tide_runtime_init(struct tide_runtime *runtime, const struct tide_runtime_op
     if (!failed)
         failed = tide_clock_start(runtime);
     if (failed) {
+        tide_baton_close(runtime);
         free_workers(runtime);
         the_runtime = NULL;
         return failed;
@@ -370,7 +402,7 @@ void tide_runtime_shutdown(struct tide_runtime *runtime, int code)
         return;
     int64_t never = TIDE_NEVER;
     atomic_store(&runtime->exit_code, code);
-    atomic_compare_exchange_strong(&runtime->grace_until, &never, tide_now_ns() + runtime->options.grace_ns);
+    atomic_compare_exchange_strong(&runtime->grace_until, &never, tide_real_now_ns() + runtime->options.grace_ns);
     tide_clock_wake(runtime);
     for (uint32_t i = 0; i <= atomic_load(&runtime->started); i++) {
         runtime->workers[i]->shutdown.deliver = deliver_shutdown;
@@ -386,6 +418,8 @@ void tide_runtime_stop_workers(struct tide_runtime *runtime)
     tide_mutex_unlock(&runtime->start_lock);
     for (uint32_t i = 1; i <= n; i++)
         tide_worker_unpark(runtime->workers[i]);
+    if (runtime->baton && n)
+        tide_baton_leave(runtime->workers[0]);
     for (uint32_t i = 1; i <= n; i++)
         pthread_join(runtime->workers[i]->joinable, NULL);
     atomic_store(&runtime->started, 0);
@@ -411,6 +445,7 @@ void tide_runtime_fini(struct tide_runtime *runtime)
     tide_clock_stop(runtime);
     tide_worker_ring_all(runtime->workers[0]);
     runtime->engine.close(runtime->workers[0]);
+    tide_baton_close(runtime);
     free_workers(runtime);
     the_runtime = NULL;
 }

@@ -9,6 +9,7 @@
 
 #include "base/fifo.h"
 #include "base/thread.h"
+#include "sched/baton.h"
 #include "sched/worker.h"
 
 struct lua_Debug;
@@ -51,6 +52,9 @@ struct tide_runtime_options {
     int64_t slice_ns;       /* how long a task may run while others wait; 0: 1 ms */
     bool yield_always;      /* debug: a scheduler yield at every VM instruction */
     size_t stack;           /* bytes of C stack of a worker; 0: 2 MiB */
+    bool virtual_time;      /* one worker at a time and virtual time (baton.h), */
+    uint64_t seed;          /* decided by this, */
+    int64_t wall_ns;        /* from this instant on, ns since the epoch */
 };
 
 struct tide_runtime {
@@ -58,7 +62,9 @@ struct tide_runtime {
     struct tide_runtime_options options;
     struct tide_engine engine;
     struct tide_worker **workers;        /* [0] main, then options.workers more; those not started are zeroed */
-    int64_t started_at;
+    int64_t started_at;                  /* real time */
+    struct tide_baton *baton;            /* virtual time; NULL: real */
+    bool hooks_always;                   /* a count hook stays on while tasks run */
 
     /* any thread */
     _Atomic uint32_t started;            /* worker threads, without main */
@@ -133,6 +139,9 @@ bool tide_runtime_may_take(struct tide_runtime *runtime, struct tide_worker *wor
 
 /* Any worker: true if a worker that is not started or parked would take what is queued. */
 bool tide_runtime_other_takes(struct tide_runtime *runtime);
+
+/* With virtual time: true if the worker would take an entry, had it the baton: unless it is nested and others would. */
+bool tide_runtime_takes_in_turn(struct tide_runtime *runtime, struct tide_worker *worker);
 
 /* Any thread: wakes one worker that could take an entry, or starts one. */
 void tide_runtime_wake_one(struct tide_runtime *runtime);

@@ -43,7 +43,9 @@ enum tide_task_flags {
     TIDE_TASK_DAEMON = 4,     /* the program's end does not wait for it */
     TIDE_TASK_RISEN = 8,      /* buried, and its wait is over */
     TIDE_TASK_GRACE_OVER = 16,/* the grace of its cancellation has ended: every wait and slice raises */
-    TIDE_TASK_LOCALS = 32     /* bindings keep values for it (bindings/locals.h) */
+    TIDE_TASK_LOCALS = 32,    /* bindings keep values for it (bindings/locals.h) */
+    TIDE_TASK_OUTSIDE = 64,   /* counted in baton->outside: waits for input or output, */
+    TIDE_TASK_NETWORK = 128   /* and in baton->network: from other machines */
 };
 
 /* What a waiting task waits for, as the wait graph sees it (sched/graph.h). */

@@ -84,6 +84,10 @@ static bool rouse(struct tide_worker *worker)
 
 static bool unpark(struct tide_worker *worker)
 {
+    if (worker->runtime->baton) { /* one sleeps for all; whose mail it is shows when that one looks */
+        tide_baton_wake(worker->runtime->baton);
+        return true;
+    }
     bool roused = rouse(worker);
     if (roused)
         tide_park_wake(&worker->park);
@@ -243,6 +247,8 @@ static bool cut_is_due(struct tide_worker *w)
 {
     if (!w->cut.first)
         return false;
+    if (w->ready.first && w->runtime->baton)
+        return tide_baton_draw(w->runtime->baton) >> 63;
     return !w->ready.first || tide_now_ns() - w->cut_since >= cut_patience;
 }
 
@@ -390,12 +396,19 @@ static void idle(struct tide_worker *w, bool fresh)
 void tide_worker_loop(struct tide_worker *worker, bool (*done)(void *arg), void *arg)
 {
     assert(tide_on_worker(worker) && !worker->task);
+    struct tide_baton *baton = worker->runtime->baton;
     while (!done(arg)) {
-        if (!step(worker, true)) {
+        bool worked = step(worker, true);
+        if (worked && !baton)
+            continue;
+        if (!worked)
             worker->runtime->engine.tend(worker);
-            if (!done(arg))
-                idle(worker, true);
-        }
+        if (done(arg))
+            break;
+        if (baton)
+            tide_baton_pass(worker, TIDE_TURN_LOOP);
+        else
+            idle(worker, true);
     }
 }
 
@@ -431,7 +444,12 @@ int tide_worker_nest(struct tide_worker *w, struct tide_strbuf *cycle)
     w->task = NULL;
     while (!(task->flags & TIDE_TASK_RISEN)) {
         bool fresh = fresh_in_nest(w);
-        if (!step(w, fresh) && !(task->flags & TIDE_TASK_RISEN))
+        bool worked = step(w, fresh);
+        if (task->flags & TIDE_TASK_RISEN)
+            break;
+        if (w->runtime->baton)
+            tide_baton_pass(w, TIDE_TURN_LOOP);
+        else if (!worked)
             idle(w, fresh);
     }
     w->depth--;

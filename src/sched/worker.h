@@ -11,6 +11,7 @@
 #include "base/list.h"
 #include "base/strbuf.h"
 #include "base/thread.h"
+#include "sched/baton.h"
 #include "sched/mailbox.h"
 #include "sched/task.h"
 
@@ -78,6 +79,7 @@ struct tide_worker {
     uint32_t lost_spins;             /* one after the other; see idle */
     bool user_hooks;                 /* debug.sethook was used in this state */
     struct tide_delivery delivery;
+    enum tide_turn turn;             /* in a run with virtual time; whoever holds the baton reads it, and all of the above */
 
     /* owner, and the signal handler that interrupts it */
     _Atomic(struct tide_frame *) frame;

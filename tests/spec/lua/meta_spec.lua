@@ -44,6 +44,12 @@ describe("the stubs", function()
     end
   end)
 
+  it("name each function of testing", function()
+    local names = {}
+    for name in pairs(tm.testing) do names[name] = true end
+    assert.same(names, defined("testing", "testing"))
+  end)
+
   it("name what there is in http", function()
     local function members(t)
       local names = {}
@@ -134,6 +140,7 @@ describe("the stubs", function()
     }
     local files = { "tidemill", "future", "executor", "event", "counter", "dict", "scope", "json", "fs", "hash",
       "http", "cron" }
+      "http", "testing" }
     for _, file in ipairs(files) do
       assert(loadfile("lua/meta/" .. file .. ".lua"))
     end

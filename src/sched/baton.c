@@ -1,0 +1,234 @@
+#include "sched/baton.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/random.h"
+#include "base/time.h"
+#include "sched/runtime.h"
+#include "sched/wait.h"
+
+#include <assert.h>
+
+enum {
+    FREE = 1000000, /* instructions that cost no time, at one instant: only who computes for long, or polls, moves the clock */
+    COST = 10,      /* ns of each one beyond: about what they take */
+    CUT_ONE_IN = 16, /* of the looks that preempt.c takes, each hundred instructions or so */
+};
+
+static const int64_t patience = TIDE_MS(1000); /* input and output may take so long before the clock goes on beside them */
+
+static struct tide_worker *worker_at(struct tide_baton *b, uint32_t i)
+{
+    return b->runtime->workers[i];
+}
+
+static uint32_t worker_count(struct tide_baton *b)
+{
+    return atomic_load(&b->runtime->started) + 1;
+}
+
+/* ---- who is next ---- */
+
+static bool has_work(struct tide_baton *b, struct tide_worker *w)
+{
+    if (w->turn != TIDE_TURN_LOOP)
+        return w->turn == TIDE_TURN_MIDWAY;
+    return !tide_mailbox_empty(&w->mail) || w->ready.first || w->cut.first || w->next ||
+           tide_heap_next(&w->timers) <= tide_now_ns() ||
+           (tide_runtime_takes_in_turn(b->runtime, w) && tide_runtime_may_take(b->runtime, w)) ||
+           (w->index && atomic_load(&b->runtime->stopping) && tide_list_empty(&w->live));
+}
+
+/* One of those that have something to do; NULL: nobody has. */
+static struct tide_worker *draw_next(struct tide_baton *b)
+{
+    struct tide_worker *next = NULL;
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < worker_count(b); i++) {
+        struct tide_worker *w = worker_at(b, i);
+        if (has_work(b, w) && (++found == 1 || tide_random_below(&b->random, found) == 0))
+            next = w;
+    }
+    return next;
+}
+
+/* ---- nobody is: time goes on ---- */
+
+static struct tide_waiter *first_advance(struct tide_baton *b)
+{
+    struct tide_waiter *first = NULL;
+    tide_list_each (link, &b->advances) {
+        struct tide_waiter *waiter = tide_container(link, struct tide_waiter, link);
+        if (!first || waiter->item.as.integer < first->item.as.integer)
+            first = waiter;
+    }
+    return first;
+}
+
+static int64_t first_timer(struct tide_baton *b)
+{
+    int64_t due = TIDE_NEVER;
+    for (uint32_t i = 0; i < worker_count(b); i++) {
+        int64_t next = tide_heap_next(&worker_at(b, i)->timers);
+        if (next < due)
+            due = next;
+    }
+    return due;
+}
+
+static void jump(struct tide_baton *b, int64_t to)
+{
+    if (to > tide_now_ns())
+        tide_virtual_set(to);
+    b->executed = 0;
+    b->rested = b->outside ? patience : 0; /* where the outside was waited for in vain, time goes on at its real pace */
+}
+
+/* Sleeps in real time until something comes from outside, or until `deadline`. Mail is looked for behind the store, as in
+ * tide_worker_post. */
+static void sleep_for_real(struct tide_baton *b, int64_t deadline)
+{
+    int64_t before = tide_real_now_ns();
+    bool mail = false;
+    for (uint32_t i = 0; i < worker_count(b); i++)
+        atomic_store(&worker_at(b, i)->parked, TIDE_PARKED_COUNTED);
+    for (uint32_t i = 0; i < worker_count(b); i++)
+        mail |= !tide_mailbox_empty(&worker_at(b, i)->mail);
+    if (!mail)
+        tide_park_wait(&b->rest, deadline);
+    for (uint32_t i = 0; i < worker_count(b); i++)
+        atomic_store(&worker_at(b, i)->parked, TIDE_PARKED_NOT);
+    if (b->outside)
+        b->rested += tide_real_now_ns() - before;
+}
+
+/* Every worker counts one in it, whether it has something to do or not. */
+static bool nothing_can_come(struct tide_baton *b)
+{
+    return atomic_load(&b->runtime->active) <= (int64_t)worker_count(b) && !atomic_load(&b->runtime->closing) &&
+           !atomic_load(&b->runtime->stopping);
+}
+
+/* Nobody has anything to do: moves the clock, sleeps, or reports that nothing will ever happen again. */
+static void rest(struct tide_baton *b)
+{
+    struct tide_waiter *advance = first_advance(b);
+    int64_t due = first_timer(b), target = advance ? advance->item.as.integer : TIDE_NEVER;
+    if (b->manual && !advance && !atomic_load(&b->runtime->closing))
+        due = TIDE_NEVER;
+    int64_t next = due < target ? due : target;
+    if (next == TIDE_NEVER) {
+        if (!b->outside && nothing_can_come(b))
+            b->runtime->engine.deadlock(b->runtime);
+        else
+            sleep_for_real(b, TIDE_NEVER);
+        return;
+    }
+    int64_t left = b->outside ? patience + (next - tide_now_ns()) - b->rested : 0;
+    if (left > 0) {
+        sleep_for_real(b, tide_real_now_ns() + left);
+        return;
+    }
+    jump(b, next);
+    if (target < due && tide_wait_claim(advance)) /* else what is due then comes first */
+        tide_wait_post(advance->task);
+}
+
+/* ---- passing ---- */
+
+static struct tide_worker *choose(struct tide_baton *b)
+{
+    struct tide_worker *next;
+    while ((next = draw_next(b)) == NULL)
+        rest(b);
+    return next;
+}
+
+static void give(struct tide_baton *b, struct tide_worker *next)
+{
+    atomic_store(&b->holder, next->index);
+    tide_park_wake(&next->park);
+}
+
+static void await(struct tide_baton *b, struct tide_worker *w)
+{
+    while (atomic_load(&b->holder) != w->index)
+        tide_park_wait(&w->park, TIDE_NEVER);
+}
+
+void tide_baton_enter(struct tide_worker *worker)
+{
+    assert(worker->turn == TIDE_TURN_MIDWAY);
+    await(worker->runtime->baton, worker);
+}
+
+void tide_baton_pass(struct tide_worker *worker, enum tide_turn turn)
+{
+    struct tide_baton *b = worker->runtime->baton;
+    worker->turn = turn;
+    struct tide_worker *next = choose(b);
+    if (next == worker)
+        return;
+    give(b, next);
+    await(b, worker);
+}
+
+void tide_baton_leave(struct tide_worker *worker)
+{
+    struct tide_baton *b = worker->runtime->baton;
+    bool others = false;
+    worker->turn = TIDE_TURN_NONE;
+    for (uint32_t i = 0; i < worker_count(b); i++)
+        others |= worker_at(b, i)->turn != TIDE_TURN_NONE;
+    if (others)
+        give(b, choose(b));
+}
+
+void tide_baton_wake(struct tide_baton *baton)
+{
+    tide_park_wake(&baton->rest);
+}
+
+/* ---- the rest ---- */
+
+bool tide_baton_spend(struct tide_baton *b, int instructions)
+{
+    b->executed += instructions;
+    if (b->executed > FREE)
+        tide_virtual_set(tide_now_ns() + (int64_t)instructions * COST);
+    return tide_random_below(&b->random, CUT_ONE_IN) == 0;
+}
+
+uint64_t tide_baton_draw(struct tide_baton *baton)
+{
+    return tide_random(&baton->random);
+}
+
+void tide_baton_advance(struct tide_baton *baton, struct tide_task *task, int64_t until)
+{
+    tide_wait_on(&baton->advances, &task->waiter, task);
+    task->waiter.item.as.integer = until;
+}
+
+int tide_baton_open(struct tide_runtime *runtime, uint64_t seed, int64_t wall_ns)
+{
+    struct tide_baton *b = tide_calloc(1, sizeof *b);
+    if (!b)
+        return TIDE_ENOMEM;
+    b->runtime = runtime;
+    b->random = seed;
+    tide_list_init(&b->advances);
+    runtime->workers[0]->turn = TIDE_TURN_MIDWAY;
+    runtime->baton = b;
+    tide_virtual_begin(wall_ns);
+    return 0;
+}
+
+void tide_baton_close(struct tide_runtime *runtime)
+{
+    if (!runtime->baton)
+        return;
+    tide_free(runtime->baton);
+    runtime->baton = NULL;
+    tide_virtual_end();
+}
