@@ -22,7 +22,7 @@ end
 ---@param seconds number
 function M.advance(seconds)
   check "advance"
-  if type(seconds) ~= "number" or not (seconds >= 0) then
+  if type(seconds) ~= "number" or not (seconds >= 0 and seconds < math.huge) then
     error(("bad argument #1 to 'advance' (number of seconds >= 0 expected, got %s)")
       :format(type(seconds) == "number" and tostring(seconds) or type(seconds)), 2)
   end

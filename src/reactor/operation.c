@@ -1,6 +1,7 @@
 #include "reactor/operation.h"
 
 #include "reactor/reactor.h"
+#include "sched/baton.h"
 #include "sched/runtime.h"
 
 static _Atomic uint32_t under_way;
@@ -83,7 +84,7 @@ void tide_operation_unlock_and_wake(struct tide_operation *op)
     struct tide_fifo woken = {0};
     tide_wait_claim_all(&op->waiters, &woken);
     tide_mutex_unlock(&op->lock);
-    tide_wait_post_all(&woken);
+    tide_baton_arrive(&woken);
 }
 
 void tide_operation_finish(struct tide_operation *op)

@@ -16,6 +16,7 @@ enum {
 };
 
 static const int64_t patience = TIDE_MS(1000); /* input and output may take so long before the clock goes on beside them */
+static const int64_t gathering = TIDE_MS(20); /* what ends so close to one another is let in in an order of its own */
 
 static struct tide_worker *worker_at(struct tide_baton *b, uint32_t i)
 {
@@ -80,7 +81,6 @@ static void jump(struct tide_baton *b, int64_t to)
 {
     if (to > tide_now_ns())
         tide_virtual_set(to);
-    b->executed = 0;
     b->rested = b->outside ? patience : 0; /* where the outside was waited for in vain, time goes on at its real pace */
 }
 
@@ -109,9 +109,56 @@ static bool nothing_can_come(struct tide_baton *b)
            !atomic_load(&b->runtime->stopping);
 }
 
+/* Lets in what has come from outside, in the order of the tasks' numbers. */
+static void let_in(struct tide_baton *b)
+{
+    struct tide_list sorted;
+    struct tide_link *link;
+    tide_mutex_lock(&b->lock);
+    struct tide_fifo arrived = b->arrived;
+    b->arrived = (struct tide_fifo){0};
+    atomic_store(&b->arrived_count, 0);
+    tide_mutex_unlock(&b->lock);
+    b->gather_until = 0;
+    tide_list_init(&sorted);
+    while ((link = tide_fifo_pop(&arrived)) != NULL) {
+        struct tide_task *task = tide_container(link, struct tide_task, mail.link);
+        struct tide_list *before = &sorted;
+        tide_list_each (other, &sorted) {
+            before = other;
+            if (tide_container(other, struct tide_waiter, link)->task->id > task->id)
+                break;
+            before = &sorted;
+        }
+        tide_list_append(before, &task->claimed->link); /* the claim took it off its list */
+    }
+    struct tide_list *first;
+    while ((first = tide_list_pop(&sorted)) != NULL)
+        tide_wait_post(tide_container(first, struct tide_waiter, link)->task);
+}
+
+/* Nobody has anything to do. True: something has come from outside and was let in, or it was waited for the rest of it. */
+static bool gather(struct tide_baton *b)
+{
+    uint32_t count = atomic_load(&b->arrived_count);
+    int64_t now = count ? tide_real_now_ns() : 0;
+    if (count == 0)
+        return false;
+    if (!b->gather_until)
+        b->gather_until = now + gathering;
+    if (count >= b->outside || now >= b->gather_until)
+        let_in(b);
+    else
+        sleep_for_real(b, b->gather_until);
+    return true;
+}
+
 /* Nobody has anything to do: moves the clock, sleeps, or reports that nothing will ever happen again. */
 static void rest(struct tide_baton *b)
 {
+    b->executed = 0;
+    if (gather(b))
+        return;
     struct tide_waiter *advance = first_advance(b);
     int64_t due = first_timer(b), target = advance ? advance->item.as.integer : TIDE_NEVER;
     if (b->manual && !advance && !atomic_load(&b->runtime->closing))
@@ -139,6 +186,8 @@ static void rest(struct tide_baton *b)
 static struct tide_worker *choose(struct tide_baton *b)
 {
     struct tide_worker *next;
+    if (b->executed > FREE && atomic_load(&b->arrived_count) > 0) /* somebody computes, or polls, for long */
+        let_in(b);
     while ((next = draw_next(b)) == NULL)
         rest(b);
     return next;
@@ -190,6 +239,24 @@ void tide_baton_wake(struct tide_baton *baton)
 }
 
 /* ---- the rest ---- */
+
+void tide_baton_arrive(struct tide_fifo *woken)
+{
+    struct tide_link *link;
+    while ((link = tide_fifo_pop(woken)) != NULL) {
+        struct tide_task *task = tide_container(link, struct tide_task, mail.link);
+        struct tide_baton *b = task->worker->runtime->baton;
+        if (!b) {
+            tide_wait_post(task);
+            continue;
+        }
+        tide_mutex_lock(&b->lock);
+        tide_fifo_push(&b->arrived, link);
+        atomic_fetch_add(&b->arrived_count, 1);
+        tide_mutex_unlock(&b->lock);
+        tide_baton_wake(b);
+    }
+}
 
 bool tide_baton_spend(struct tide_baton *b, int instructions)
 {

@@ -2,7 +2,7 @@
  *
  * Workers are threads as ever, but only the one that holds the baton runs. After each turn (a resume, or a look for work) it
  * draws the next holder among those that have something to do; slices end by count of instructions, at a drawn length. Where
- * nobody has anything to do the clock moves on to the nearest timer; but not while a task waits for input or output.
+ * nobody has anything to do input and output is let in, or else the clock moves on to the nearest timer.
  *
  * Used by   sched (worker.c, runtime.c, preempt.c), bindings (await.c: waits for I/O; virtual.c).
  * Threads   the worker that holds the baton; enter: before it does; wake: any.
@@ -12,6 +12,7 @@
 #ifndef TIDE_SCHED_BATON_H
 #define TIDE_SCHED_BATON_H
 
+#include "base/fifo.h"
 #include "base/list.h"
 #include "base/thread.h"
 
@@ -39,8 +40,14 @@ struct tide_baton {
     uint64_t random;              /* decides who is next, and the lengths of slices */
     uint32_t outside;             /* tasks that wait for input or output */
     uint32_t manual;              /* > 0: the clock moves only by tide_baton_advance */
-    int64_t executed;             /* instructions since the clock last jumped */
-    int64_t rested;               /* ns of real time slept since then while tasks waited for I/O */
+    int64_t executed;             /* instructions since all were at rest */
+    int64_t rested;               /* ns of real time slept since the clock last jumped, while tasks waited for I/O */
+    int64_t gather_until;         /* real time: what came from outside is let in then; 0: nothing has come */
+    struct tide_mutex lock;       /* rank 60, nothing is called under it */
+    /* protected by lock */
+    struct tide_fifo arrived;     /* tasks whose wait for input or output is over, to be let in by the holder */
+    _Atomic uint32_t arrived_count;
+    /* the holder's */
     struct tide_list advances;    /* waiters of tide_baton_advance; item.as.integer: until when */
 };
 
@@ -67,6 +74,10 @@ uint64_t tide_baton_draw(struct tide_baton *baton);
 
 /* Any thread: mail came for some worker, or activity ended. */
 void tide_baton_wake(struct tide_baton *baton);
+
+/* Any thread: input or output has ended the waits of these tasks, which it claimed. In runs with real time it posts them; else
+ * the holder does, once all tasks are at rest: so that it does not hang on the moment. */
+void tide_baton_arrive(struct tide_fifo *woken);
 
 /* The holder: queues the task's open wait until the clock has come to `until` and everything due by then is at rest. After the
  * wait the task takes its waiter off the list. */
