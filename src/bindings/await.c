@@ -102,10 +102,8 @@ int tide_await(lua_State *L, const struct tide_await *how, lua_KContext context,
     }
     if (!park)
         return k(L, LUA_YIELD, context);
-    if (how->outside && w->runtime->baton) {
-        task->flags |= TIDE_TASK_OUTSIDE;
-        w->runtime->baton->outside++;
-    }
+    if (how->outside && w->runtime->baton)
+        tide_baton_step_out(w->runtime->baton, task, how->outside == TIDE_OUTSIDE_NETWORK);
     if (!tide_worker_can_yield(w))
         return nest(L, state, task, context, k);
     w->yielded = TIDE_YIELD_WAIT;
@@ -121,10 +119,8 @@ bool tide_await_skip(struct tide_task *task)
 enum tide_wait_state tide_await_end(lua_State *L)
 {
     struct tide_task *task = tide_task_of(L);
-    if (task->flags & TIDE_TASK_OUTSIDE) {
-        task->flags &= (uint8_t)~TIDE_TASK_OUTSIDE;
-        task->worker->runtime->baton->outside--;
-    }
+    if (task->flags & TIDE_TASK_OUTSIDE)
+        tide_baton_step_in(task->worker->runtime->baton, task);
     return tide_wait_end(task);
 }
 

@@ -20,12 +20,14 @@
 #include "bindings/state.h"
 #include "sched/graph.h"
 
+enum tide_outside { TIDE_INSIDE, TIDE_OUTSIDE_JOB, TIDE_OUTSIDE_NETWORK };
+
 struct tide_await {
     int64_t deadline;                      /* TIDE_NEVER: none */
     const struct tide_edge_class *edge;    /* who must act, or NULL */
     struct tide_object *object;            /* of the edge; kept alive by the caller's stack */
     const char *what;                      /* without an edge: what is waited for, static: "an event" */
-    bool outside;                          /* for input or output: virtual time stands meanwhile */
+    enum tide_outside outside;             /* for input or output: virtual time stands meanwhile */
 };
 
 /* Raises where no wait is possible at all: in a finalizer, outside a task. Call it before tide_wait_begin. Also raises a

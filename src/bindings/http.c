@@ -391,7 +391,7 @@ static int stream_read(lua_State *L)
         count = take(L, t);
         return count > 0 ? count : busy(L);
     }
-    struct tide_await how = {.deadline = deadline, .what = "a piece of an HTTP response", .outside = true};
+    struct tide_await how = {.deadline = deadline, .what = "a piece of an HTTP response", .outside = TIDE_OUTSIDE_NETWORK};
     return tide_await(L, &how, 0, read_finish);
 }
 

@@ -16,7 +16,10 @@ enum {
 };
 
 static const int64_t patience = TIDE_MS(1000); /* input and output may take so long before the clock goes on beside them */
-static const int64_t gathering = TIDE_MS(20); /* what ends so close to one another is let in in an order of its own */
+
+/* Of what has ended, the first waits so long for the others, and then they are let in in an order of their own. Files are there
+ * soon, unless the machine is busy; from the network something may never come. */
+static const int64_t gather_files = TIDE_MS(1000), gather_all = TIDE_MS(20);
 
 static struct tide_worker *worker_at(struct tide_baton *b, uint32_t i)
 {
@@ -145,7 +148,7 @@ static bool gather(struct tide_baton *b)
     if (count == 0)
         return false;
     if (!b->gather_until)
-        b->gather_until = now + gathering;
+        b->gather_until = now + (b->network ? gather_all : gather_files);
     if (count >= b->outside || now >= b->gather_until)
         let_in(b);
     else
@@ -239,6 +242,20 @@ void tide_baton_wake(struct tide_baton *baton)
 }
 
 /* ---- the rest ---- */
+
+void tide_baton_step_out(struct tide_baton *b, struct tide_task *task, bool network)
+{
+    task->flags |= TIDE_TASK_OUTSIDE | (network ? TIDE_TASK_NETWORK : 0);
+    b->outside++;
+    b->network += network;
+}
+
+void tide_baton_step_in(struct tide_baton *b, struct tide_task *task)
+{
+    b->outside--;
+    b->network -= (task->flags & TIDE_TASK_NETWORK) != 0;
+    task->flags &= (uint8_t)~(TIDE_TASK_OUTSIDE | TIDE_TASK_NETWORK);
+}
 
 void tide_baton_arrive(struct tide_fifo *woken)
 {

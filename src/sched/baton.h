@@ -38,7 +38,8 @@ struct tide_baton {
     struct tide_park rest;        /* the holder sleeps here, in real time, while all wait for the outside */
     /* the holder's */
     uint64_t random;              /* decides who is next, and the lengths of slices */
-    uint32_t outside;             /* tasks that wait for input or output */
+    uint32_t outside;             /* tasks that wait for input or output, */
+    uint32_t network;             /* and those of them that wait for other machines */
     uint32_t manual;              /* > 0: the clock moves only by tide_baton_advance */
     int64_t executed;             /* instructions since all were at rest */
     int64_t rested;               /* ns of real time slept since the clock last jumped, while tasks waited for I/O */
@@ -74,6 +75,10 @@ uint64_t tide_baton_draw(struct tide_baton *baton);
 
 /* Any thread: mail came for some worker, or activity ended. */
 void tide_baton_wake(struct tide_baton *baton);
+
+/* The holder: the task is about to wait for input or output; its wait is over. */
+void tide_baton_step_out(struct tide_baton *baton, struct tide_task *task, bool network);
+void tide_baton_step_in(struct tide_baton *baton, struct tide_task *task);
 
 /* Any thread: input or output has ended the waits of these tasks, which it claimed. In runs with real time it posts them; else
  * the holder does, once all tasks are at rest: so that it does not hang on the moment. */
