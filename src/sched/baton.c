@@ -10,7 +10,7 @@
 #include <assert.h>
 
 enum {
-    FREE = 1000000, /* instructions that cost no time, at one instant: only who computes for long, or polls, moves the clock */
+    FREE = 10000000, /* instructions that cost no time, at one instant: only who computes for long, or polls, moves the clock */
     COST = 10,      /* ns of each one beyond: about what they take */
     CUT_ONE_IN = 16, /* of the looks that preempt.c takes, each hundred instructions or so */
 };
