@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "cli/options.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { MAX_WORDS = 16 };
@@ -63,6 +64,39 @@ static void every_option_is_stored(void **state)
     assert_int_equal(o.debug_slice_ns, 250000);
     assert_true(o.strict && o.quiet && o.debug_yield_all);
     tide_options_fini(&o);
+}
+
+static void virtual_time_begins_where_it_is_told(void **state)
+{
+    static const struct {
+        const char *word;
+        int64_t ns;
+    } times[] = {{"--virtual-time", 946684800 * INT64_C(1000000000)},
+                 {"--virtual-time=1970-01-01", 0},
+                 {"--virtual-time=0", 0},
+                 {"--virtual-time=1.5", 1500000000},
+                 {"--virtual-time=1970-01-02T00:00:01Z", 86401 * INT64_C(1000000000)},
+                 {"--virtual-time=2000-03-01", 951868800 * INT64_C(1000000000)},
+                 {"--virtual-time=2100-03-01T12:34:56.5", 4107587696500000000},
+                 {"--virtual-time=2261-12-31T23:59:59Z", 9214646399 * INT64_C(1000000000)}};
+    static const char *const bad[] = {"",           "1970-1-1",   "2001-02-29", "2000-00-01", "2000-01-32",          "2262-01-01",
+                                      "2000-01-01T", "2000-01-01Z", "2000-01-01T10:00:00+01", "2000-01-01T10:00:60Z", "now"};
+    struct tide_options o;
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        assert_int_equal(parse(&o, times[i].word, "--seed", "7", "x", NULL), 0);
+        assert_true(o.virtual_time);
+        assert_int_equal(o.wall_ns, times[i].ns);
+        assert_int_equal(o.seed, 7);
+        assert_string_equal(o.script, "x");
+        tide_options_fini(&o);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char word[64];
+        snprintf(word, sizeof word, "--virtual-time=%s", bad[i]);
+        assert_refused("is not a time in UTC", word, "x");
+    }
+    assert_refused("give --virtual-time, too", "--seed=1", "x");
+    assert_refused("is not an integer from 0 to", "--seed=-1", "x");
 }
 
 static void durations_and_sizes_have_units(void **state)
@@ -242,6 +276,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_are_set_where_only_a_script_is_given),
         cmocka_unit_test(every_option_is_stored),
+        cmocka_unit_test(virtual_time_begins_where_it_is_told),
         cmocka_unit_test(durations_and_sizes_have_units),
         cmocka_unit_test(bad_values_are_named_with_what_is_allowed),
         cmocka_unit_test(a_missing_value_is_asked_for),
