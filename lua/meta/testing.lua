@@ -1,6 +1,6 @@
 ---@meta tidemill.testing
 
---- A clock that a test moves by hand, in runs with virtual time: `tidemill --virtual-time test.lua`. Loaded at first use.
+--- A clock that a test moves by hand, in runs with virtual time: `tidemill --virtual-time test.lua`.
 ---
 --- In a run with real time `advance` and `manual` raise.
 ---@class tidemill.testing
@@ -10,8 +10,8 @@ local testing = {}
 ---@return boolean
 function testing.is_virtual() end
 
---- Moves the clock on by so many seconds. What is due until then runs, in order of time; returns when the clock has come there
---- and no task has anything left to do at that instant. 0 waits for just that.
+--- Moves the clock on by so many seconds. What is due until then runs, in order of time; returns when the clock has
+--- come there and no task has anything left to do at that instant. 0 waits for just that.
 ---
 --- Raises for a negative number and NaN, and where the duration is infinite.
 ---
@@ -19,7 +19,8 @@ function testing.is_virtual() end
 ---@param seconds number
 function testing.advance(seconds) end
 
---- From now on the clock does not go on by itself when all tasks wait, but only by `advance`; until what this returns is closed.
+--- From now on the clock does not go on by itself when all tasks wait, but only by `advance`; until what this returns
+--- is closed.
 ---
 ---     local hand <close> = tm.testing.manual()
 ---@return tidemill.testing.hand

@@ -105,7 +105,8 @@ void tide_program_deadlock(struct tide_runtime *runtime)
     if (left_out)
         tide_strbuf_printf(&report, "\n    and %u more", left_out);
     if (runtime->baton && runtime->baton->manual)
-        tide_strbuf_puts(&report, "\n    the clock is moved by hand (tm.testing.manual), and nobody moves it (tm.testing.advance)");
+        tide_strbuf_puts(&report, "\n    the clock is moved by hand (tm.testing.manual), and nobody moves it "
+                                  "(tm.testing.advance)");
     tide_program_report(tide_strbuf_text(&report));
     tide_strbuf_fini(&report);
     tide_program_force(EXIT_DEADLOCK);

@@ -120,5 +120,6 @@ int tide_bind_job_run(lua_State *L)
     tide_wait_begin(task);
     if (tide_operation_enqueue(op, &task->waiter, task) && tide_await_skip(task))
         return deliver(L, p);
-    return tide_await(L, &(struct tide_await){.deadline = TIDE_NEVER, .what = box->kind->what, .outside = TIDE_OUTSIDE_JOB}, index, finish);
+    struct tide_await how = {.deadline = TIDE_NEVER, .what = box->kind->what, .outside = TIDE_OUTSIDE_JOB};
+    return tide_await(L, &how, index, finish);
 }

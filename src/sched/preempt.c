@@ -9,7 +9,7 @@
 
 enum {
     MAX_SKIPS = 8,
-    LOOK_LEAST = 50, LOOK_MORE = 100, /* virtual time: a look at the slice every 50 to 149 instructions, drawn for each coroutine */
+    LOOK_LEAST = 50, LOOK_MORE = 100, /* virtual time: a look every 50 to 149 instructions, drawn for each coroutine */
 };
 
 static struct tide_worker *worker_of(lua_State *L)

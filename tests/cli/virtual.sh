@@ -81,7 +81,8 @@ for bad in -1 x 1.5 '' 9223372036854775808; do
 done
 
 # who waits for nothing that can come
-run --virtual-time -e 'local tm = require "tidemill" tm.submit(function() tm.event():wait() end) tm.sleep(1e6) tm.event():wait()'
+run --virtual-time -e 'local tm = require "tidemill" tm.submit(function() tm.event():wait() end)
+    tm.sleep(1e6) tm.event():wait()'
 code 70
 err 'deadlock: every task waits'
 run --virtual-time -e 'local tm = require "tidemill" local hand = tm.testing.manual() tm.sleep(1)'

@@ -79,8 +79,8 @@ static void virtual_time_begins_where_it_is_told(void **state)
                  {"--virtual-time=2000-03-01", 951868800 * INT64_C(1000000000)},
                  {"--virtual-time=2100-03-01T12:34:56.5", 4107587696500000000},
                  {"--virtual-time=2261-12-31T23:59:59Z", 9214646399 * INT64_C(1000000000)}};
-    static const char *const bad[] = {"",           "1970-1-1",   "2001-02-29", "2000-00-01", "2000-01-32",          "2262-01-01",
-                                      "2000-01-01T", "2000-01-01Z", "2000-01-01T10:00:00+01", "2000-01-01T10:00:60Z", "now"};
+    static const char *const bad[] = {"", "1970-1-1", "2001-02-29", "2000-00-01", "2000-01-32", "2262-01-01", "2000-01-01T",
+                                      "2000-01-01Z", "2000-01-01T10:00:00+01", "2000-01-01T10:00:60Z", "now"};
     struct tide_options o;
     for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
         assert_int_equal(parse(&o, times[i].word, "--seed", "7", "x", NULL), 0);
