@@ -16,7 +16,7 @@ bool tide_read_integer(const char *text, int64_t min, int64_t max, int64_t *out)
 /* Seconds, or a number with ms, s, m or h behind it; in nanoseconds. */
 bool tide_read_duration(const char *text, int64_t *out);
 
-/* An instant in UTC, from 1970 to 2261: YYYY-MM-DD, YYYY-MM-DDTHH:MM:SS with or without a fraction and Z; or seconds since 1970.
+/* An instant in UTC, from 1970 to 2261: YYYY-MM-DD or YYYY-MM-DDTHH:MM:SS, a fraction and Z may follow; or seconds since 1970.
  * In nanoseconds since then. */
 bool tide_read_instant(const char *text, int64_t *out);
 

@@ -141,8 +141,6 @@ describe("the stubs", function()
     local files = { "tidemill", "future", "executor", "event", "counter", "dict", "scope", "json", "fs", "hash",
       "http", "cron" }
       "http", "testing" }
-    local files = { "tidemill", "future", "executor", "event", "counter", "scope", "json", "fs", "hash", "http" }
-    files[#files + 1] = "testing"
     for _, file in ipairs(files) do
       assert(loadfile("lua/meta/" .. file .. ".lua"))
     end
