@@ -141,6 +141,8 @@ describe("the stubs", function()
     local files = { "tidemill", "future", "executor", "event", "counter", "dict", "scope", "json", "fs", "hash",
       "http", "cron" }
       "http", "testing" }
+      "testing",
+    }
     for _, file in ipairs(files) do
       assert(loadfile("lua/meta/" .. file .. ".lua"))
     end
