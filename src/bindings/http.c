@@ -223,7 +223,7 @@ static int push_response(lua_State *L, struct tide_transfer *transfer, int64_t s
         push_buffer(L, &response->body);
     push_buffer(L, &response->url);
     lua_pushinteger(L, response->redirects);
-    lua_pushnumber(L, (lua_Number)(tide_now_ns() - started) * 1e-9);
+    lua_pushnumber(L, (lua_Number)(tide_real_now_ns() - started) * 1e-9);
     if (stream) /* the end is not known yet */
         return 7;
     push_timings(L, &response->timings);
@@ -269,7 +269,7 @@ static int64_t deadline_of(lua_State *L, int index)
 {
     if (lua_isnoneornil(L, index))
         return TIDE_NEVER;
-    lua_Number left = lua_tonumber(L, index) - (lua_Number)tide_now_ns() * 1e-9;
+    lua_Number left = lua_tonumber(L, index) - (lua_Number)tide_now_ns() / 1e9;
     return tide_deadline_after(left > 0 ? left : 0);
 }
 
@@ -285,7 +285,7 @@ static int transfer(lua_State *L)
 {
     char problem[320];
     struct tide_request request;
-    int64_t started = tide_now_ns(), deadline = deadline_of(L, 3);
+    int64_t started = tide_real_now_ns(), deadline = deadline_of(L, 3);
     luaL_checktype(L, SPEC, LUA_TTABLE);
     lua_settop(L, URL);
     if (tide_curl_ready(problem)) {

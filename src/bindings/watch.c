@@ -77,7 +77,7 @@ static int next(lua_State *L)
         return push_index(L, index);
     int64_t deadline = TIDE_NEVER;
     if (!lua_isnoneornil(L, 2)) {
-        lua_Number left = luaL_checknumber(L, 2) - (lua_Number)tide_now_ns() * 1e-9;
+        lua_Number left = luaL_checknumber(L, 2) - (lua_Number)tide_now_ns() / 1e9;
         if (left <= 0)
             return push_index(L, -1);
         deadline = tide_deadline_after(left);
