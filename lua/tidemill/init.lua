@@ -5,6 +5,7 @@ local core = require("tidemill.core")
 local M = {}
 for name, value in pairs(core) do M[name] = value end
 M.watch = nil -- what as_completed, wait and gather are made of
+M.cron = nil -- what the module tidemill.cron is made of
 M.http = nil -- what the module tidemill.http is made of
 M.thread = nil -- what the module tidemill.thread is made of
 M.clock = nil -- what the module tidemill.testing is made of
@@ -12,7 +13,7 @@ M.error_class = nil -- the metatable of errors that have a kind
 
 --- Parts that are Lua code of their own, loaded at their first use: most scripts need none of them.
 local lazy = {
-  http = "tidemill.http", retry = "tidemill.retry", testing = "tidemill.testing", thread = "tidemill.thread",
+  cron = "tidemill.cron", http = "tidemill.http", retry = "tidemill.retry", testing = "tidemill.testing", thread = "tidemill.thread",
 }
 
 --- Those that are loaded. They are no members of this module: their functions travel by their own module's name, as in

@@ -116,8 +116,8 @@ static double next_of_calendar(void *calendar, double after)
     return (double)tide_cron_next(&c->cron, c->zone, (int64_t)floor(after));
 }
 
-/* Stack: 1 the table tm.cron, 2 expression, 3 function, 4 options. */
-static int call(lua_State *L)
+/* The `__call` of tm.cron. Stack: 1 tm.cron, 2 expression, 3 function, 4 options. */
+static int start(lua_State *L)
 {
     static const char *const keys[] = {"zone",         "jitter", "overlap", "catch_up", "max_runs",
                                        "max_failures", "daemon", NULL};
@@ -135,10 +135,7 @@ static int call(lua_State *L)
 
 void tide_open_cron(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"next", next}, {"check", check}, {NULL, NULL}};
-    static const luaL_Reg meta[] = {{"__call", call}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"next", next}, {"check", check}, {"start", start}, {NULL, NULL}};
     luaL_newlib(L, functions);
-    luaL_newlib(L, meta);
-    lua_setmetatable(L, -2);
     lua_setfield(L, -2, "cron");
 }
