@@ -4,6 +4,7 @@
 #include "sched/worker.h"
 
 #include <lua.h>
+#include <setjmp.h>
 #include <stdatomic.h>
 
 enum { EVERY = 1000 };
@@ -33,4 +34,12 @@ void tide_preempt_enter(struct tide_worker *worker, lua_State *L)
         tide_preempt_always(worker, L);
     else if (!lua_gethook(L))
         lua_sethook(L, count_hook, LUA_MASKCOUNT, EVERY);
+}
+
+/* Debian's Lua is built with _FORTIFY_SOURCE, so its errors and yields jump by __longjmp_chk. The thread sanitizer knows longjmp
+ * but not that one: the frames that such a jump leaves would stay on its shadow stack, which overflows after some 64,000. */
+void __longjmp_chk(jmp_buf env, int value) __attribute__((noreturn, visibility("default")));
+void __longjmp_chk(jmp_buf env, int value)
+{
+    longjmp(env, value);
 }
