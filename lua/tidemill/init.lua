@@ -13,7 +13,8 @@ M.error_class = nil -- the metatable of errors that have a kind
 
 --- Parts that are Lua code of their own, loaded at their first use: most scripts need none of them.
 local lazy = {
-  cron = "tidemill.cron", http = "tidemill.http", retry = "tidemill.retry", testing = "tidemill.testing", thread = "tidemill.thread",
+  cron = "tidemill.cron", http = "tidemill.http", retry = "tidemill.retry", testing = "tidemill.testing",
+  thread = "tidemill.thread",
 }
 
 --- Those that are loaded. They are no members of this module: their functions travel by their own module's name, as in

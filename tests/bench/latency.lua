@@ -3,7 +3,7 @@
 package.path = arg[0]:gsub("[^/]*$", "") .. "?.lua;" .. package.path
 local bench = require "bench"
 local tm = require "tidemill"
-local http = tm.http -- begins to load libcurl, in the background: the imports of the other programs are not timed either
+local http = tm.http -- begins to load libcurl: the imports of the other programs are not timed either
 
 local n, workers = bench.arg(1, 100), bench.arg(2, 4)
 local url = arg[3] or "http://127.0.0.1:18080/delay"
