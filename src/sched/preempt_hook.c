@@ -36,8 +36,8 @@ void tide_preempt_enter(struct tide_worker *worker, lua_State *L)
         lua_sethook(L, count_hook, LUA_MASKCOUNT, EVERY);
 }
 
-/* Debian's Lua is built with _FORTIFY_SOURCE, so its errors and yields jump by __longjmp_chk. The thread sanitizer knows longjmp
- * but not that one: the frames that such a jump leaves would stay on its shadow stack, which overflows after some 64,000. */
+/* Debian's Lua is built with _FORTIFY_SOURCE, so its errors and yields jump by __longjmp_chk. The sanitizer knows longjmp but
+ * not that one: the frames that such a jump leaves would stay on its shadow stack, which overflows after some 64,000. */
 void __longjmp_chk(jmp_buf env, int value) __attribute__((noreturn, visibility("default")));
 void __longjmp_chk(jmp_buf env, int value)
 {
