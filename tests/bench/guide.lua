@@ -1,5 +1,5 @@
---- guide: the table of the threading guide. Five loads, one at a time, with 4 and with 100 workers; waiting is simulated
---- by sleeping. Arguments: the load, which is requests, reads, cpu, queries or mixed; the workers, 0: one at a time.
+--- guide: the table of the threading guide. Five loads, one at a time, with 4 and with 100 workers. Waiting is
+--- simulated by sleeping. Arguments: the load (requests, reads, cpu, queries, mixed); the workers, 0: one at a time.
 package.path = arg[0]:gsub("[^/]*$", "") .. "?.lua;" .. package.path
 local bench = require "bench"
 local tm = require "tidemill"
