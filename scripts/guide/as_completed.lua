@@ -1,7 +1,7 @@
 --- Futures in the order in which they complete, and a table that says which is which.
 local tm = require "tidemill"
 
-local pages = { { "slow.example", 3 }, { "fast.example", 1 }, { "middling.example", 2 } }
+local pages = { { "slow.example", 0.9 }, { "fast.example", 0.3 }, { "middling.example", 0.6 } }
 
 local function fetch(url, seconds)
   tm.sleep(seconds)
@@ -9,7 +9,7 @@ local function fetch(url, seconds)
 end
 
 local pool <close> = tm.executor { max_workers = 3 }
-local url_of, futures = {}, {}
+local url_of, futures = {}, {} -- a future may be the key of a table
 for i, page in ipairs(pages) do
   futures[i] = pool:submit(fetch, page[1], page[2])
   url_of[futures[i]] = page[1]

@@ -1,34 +1,42 @@
---- Ten threads pay in and draw out; the lock keeps look and change together.
+--- Ten threads pay into one account and draw from it. The lock makes look and change one step.
 local tm = require "tidemill"
 
-local balance, lock = tm.counter(1000), tm.lock()
+local Account = {}
+Account.__index = Account
 
-local function withdraw(amount)
-  local held <close> = lock:guard()
-  if balance:get() < amount then return false end
-  tm.sleep(0.001) -- without the lock others would change it here
-  balance:add(-amount)
+--- An account travels to each thread as a copy; the counter and the lock inside are the same ones everywhere.
+function Account.new(balance)
+  return setmetatable({ balance = tm.counter(balance), lock = tm.lock() }, Account)
+end
+
+function Account:deposit(amount)
+  local guard <close> = self.lock:guard()
+  self.balance:add(amount)
+end
+
+function Account:withdraw(amount)
+  local guard <close> = self.lock:guard()
+  if self.balance:get() < amount then return false end
+  tm.sleep(0.001) -- without the lock others would draw the same money here
+  self.balance:add(-amount)
   return true
 end
 
-local function deposit(amount)
-  local held <close> = lock:guard()
-  balance:add(amount)
-end
-
+local account, refused = Account.new(1000), tm.counter()
 local threads = {}
 for i = 1, 10 do
   threads[i] = tm.spawn(function()
-    for _ = 1, 10 do
-      if not withdraw(30) then deposit(50) end
+    for _ = 1, 10 do account:deposit(10) end
+    for _ = 1, 2 do
+      if not account:withdraw(150) then refused:add() end
     end
   end)
 end
 for _, t in ipairs(threads) do t:join() end
-print("never below zero: " .. tostring(balance:get() >= 0))
-print("steps of ten: " .. tostring(balance:get() % 10 == 0))
+print("ever below zero: " .. tostring(account.balance:get() < 0))
+print("the sums agree: " .. tostring(account.balance:get() == 1000 + 10 * 10 * 10 - (20 - refused:get()) * 150))
 
 --[[ output
-never below zero: true
-steps of ten: true
+ever below zero: false
+the sums agree: true
 ]]

@@ -1,10 +1,10 @@
---- Three runners start together, as nobody passes the barrier before all have reached it.
+--- Three runners start together: nobody passes the barrier before all have reached it.
 local tm = require "tidemill"
 
 local barrier = tm.barrier(3, { action = function() print("all are ready") end })
 
 local function runner(i)
-  tm.sleep(i)
+  tm.sleep(i * 0.3)
   print("runner " .. i .. " is ready")
   barrier:wait()
   return "runner " .. i .. " runs"

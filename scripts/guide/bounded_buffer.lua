@@ -1,24 +1,22 @@
---- A buffer of three places: producers wait for room, consumers for items, both on a condition.
+--- A buffer of three places, made of a condition and a deque: producers wait for room, consumers for items.
 local tm = require "tidemill"
 
-local condition, items = tm.condition(), tm.deque()
 local CAPACITY <const> = 3
+local condition, items, most = tm.condition(), tm.deque(), tm.counter()
 
 local function put(item)
-  condition:with(function()
-    condition:wait_for(function() return #items < CAPACITY end)
-    items:append(item)
-    condition:notify_all()
-  end)
+  local guard <close> = condition:guard()
+  condition:wait_for(function() return #items < CAPACITY end)
+  items:append(item)
+  most:set(math.max(most:get(), #items)) -- two steps, but under the lock
+  condition:notify_all()
 end
 
 local function take()
-  return condition:with(function()
-    condition:wait_for(function() return #items > 0 end)
-    local item = items:popleft()
-    condition:notify_all()
-    return item
-  end)
+  local guard <close> = condition:guard()
+  condition:wait_for(function() return #items > 0 end)
+  condition:notify_all()
+  return items:popleft()
 end
 
 local producer = tm.spawn(function()
@@ -28,14 +26,17 @@ end)
 local consumer = tm.spawn(function()
   local sum = 0
   for item in take do
-    if item == "end" then return sum end
+    if item == "end" then break end
     sum = sum + item
     tm.sleep(0.1)
   end
+  return sum
 end)
 producer:join()
 print("sum of what was consumed: " .. consumer:result())
+print("in the buffer at most: " .. most:get())
 
 --[[ output
 sum of what was consumed: 21
+in the buffer at most: 3
 ]]

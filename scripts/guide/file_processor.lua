@@ -1,4 +1,4 @@
---- A class of threads: `run` works on a copy, and its fields come back with `join`.
+--- A class of threads. `start` sends a copy of the fields, `run` works on the copy, and `join` brings its fields back.
 local tm = require "tidemill"
 
 local FileProcessor = tm.thread.class("FileProcessor")
@@ -16,9 +16,7 @@ function FileProcessor:run()
 end
 
 local path = os.tmpname()
-local file <close> = assert(io.open(path, "w"))
-file:write("one\ntwo\nthree\n")
-file:close()
+assert(io.open(path, "w")):write("one\ntwo\nthree\n"):close()
 
 local p = FileProcessor(path)
 p:start()

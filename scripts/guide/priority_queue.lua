@@ -1,16 +1,14 @@
 --- The smallest priority comes first; equal ones come in the order in which they went in.
 local tm = require "tidemill"
 
-local q = tm.priority_queue()
-q:put("write the report", 2)
-q:put("put out the fire", 1)
-q:put("water the plants", 3)
-q:put("answer the phone", 2)
-q:shutdown()
-while true do
-  local task, priority = q:get()
-  if task == nil then break end
-  print(priority, task)
+local jobs = tm.priority_queue()
+jobs:put("write the report", 2)
+jobs:put("put out the fire", 1)
+jobs:put({ "water", "the", "plants" }, 3) -- items are never compared: anything may be one
+jobs:put("answer the phone", 2)
+jobs:shutdown()
+for job, priority in jobs do
+  print(priority, type(job) == "table" and table.concat(job, " ") or job)
 end
 
 --[[ output

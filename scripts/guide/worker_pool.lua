@@ -1,43 +1,50 @@
 --- A pool made by hand, to see what an executor is: a queue of jobs, threads that take them, results that come back.
 local tm = require "tidemill"
 
-local function make_pool(size)
-  local jobs, threads = tm.queue(), {}
-  for i = 1, size do
-    threads[i] = tm.spawn(function()
-      while true do
-        local job = jobs:get()
-        if job == nil then return end -- shut down
-        job.answer:put { pcall(job.fn, table.unpack(job.args)) }
-      end
-    end)
+local Pool = {}
+Pool.__index = Pool
+
+local function worker(jobs)
+  for job in jobs do -- until the queue is shut down and empty
+    job.answer:put { pcall(job.fn, table.unpack(job.args, 1, job.args.n)) }
   end
-  return {
-    submit = function(fn, ...)
-      local answer = tm.queue()
-      jobs:put { fn = fn, args = { ... }, answer = answer }
-      return answer
-    end,
-    shutdown = function()
-      jobs:shutdown()
-      for _, t in ipairs(threads) do t:join() end
-    end,
-  }
 end
 
-local pool = make_pool(3)
-local answers = {}
-for i = 1, 5 do answers[i] = pool.submit(function(n) return n * n end, i) end
-for i, answer in ipairs(answers) do
-  local values = answer:get()
-  print(i, values[1], values[2])
+function Pool.new(size)
+  local self = setmetatable({ jobs = tm.queue(), threads = {} }, Pool)
+  for i = 1, size do self.threads[i] = tm.spawn(worker, self.jobs) end
+  return self
 end
-pool.shutdown()
+
+--- Returns a queue to which the answer will come: a poor man's future.
+function Pool:submit(fn, ...)
+  local answer = tm.queue()
+  self.jobs:put { fn = fn, args = table.pack(...), answer = answer }
+  return answer
+end
+
+function Pool:__close()
+  self.jobs:shutdown()
+  for _, t in ipairs(self.threads) do t:join() end
+end
+
+local pool <close> = Pool.new(3)
+local answers = {}
+for i = 1, 5 do
+  answers[i] = pool:submit(function(n)
+    if n == 4 then error("I do not like 4", 0) end
+    return n * n
+  end, i)
+end
+for i, answer in ipairs(answers) do
+  local ok, value = table.unpack(answer:get())
+  print(i, ok, value)
+end
 
 --[[ output
 1	true	1
 2	true	4
 3	true	9
-4	true	16
+4	false	I do not like 4
 5	true	25
 ]]
