@@ -22,22 +22,23 @@ local function calibrate(seconds)
   end
 end
 
+local rounds = calibrate(0.1)
 local loads = {
-  { "100 requests of 200 ms", 100, tm.sleep, 0.2 },
-  { "100 file reads of 10 ms", 100, tm.sleep, 0.01 },
-  { "100 CPU tasks of 100 ms", 100, compute, calibrate(0.1) },
-  { "50 queries of 50 ms", 50, tm.sleep, 0.05 },
+  { "100 requests of 200 ms", 100, function() tm.sleep(0.2) end },
+  { "100 file reads of 10 ms", 100, function() tm.sleep(0.01) end },
+  { "100 CPU tasks of 100 ms", 100, function() compute(rounds) end },
+  { "50 queries of 50 ms", 50, function() tm.sleep(0.05) end },
 }
 
---- calls: a list of { function, argument }. workers: nil for one after the other.
+--- calls: a list of functions. workers: nil for one after the other.
 local function measure(calls, workers)
   local began = tm.monotonic()
   if workers then
     local pool = tm.executor { max_workers = workers }
-    for _, call in ipairs(calls) do pool:submit(call[1], call[2]) end
+    for _, call in ipairs(calls) do pool:submit(call) end
     pool:shutdown()
   else
-    for _, call in ipairs(calls) do call[1](call[2]) end
+    for _, call in ipairs(calls) do call() end
   end
   return tm.monotonic() - began
 end
@@ -50,7 +51,7 @@ print(("%-26s %8s %8s %8s"):format("seconds", "1", "4", "100"))
 local mixed = {}
 for _, load in ipairs(loads) do
   local calls = {}
-  for i = 1, math.max(1, math.floor(load[2] * scale)) do calls[i] = { load[3], load[4] } end
+  for i = 1, math.max(1, math.floor(load[2] * scale)) do calls[i] = load[3] end
   table.move(calls, 1, math.max(1, #calls // 10), #mixed + 1, mixed)
   row(load[1], calls)
 end

@@ -1,4 +1,4 @@
---- Two producers and three consumers, until an event says stop. Consumers look at it whenever `get` has waited for long,
+--- Two producers and three consumers, until an event says stop. Consumers look at it whenever `get` has waited long,
 --- and go on until the queue is empty.
 local tm = require "tidemill"
 
