@@ -7,7 +7,7 @@ end
 
 local function count_primes()
   local n = 0
-  for i = 2, 60000 do
+  for i = 2, 200000 do
     local prime = true
     for d = 2, math.floor(i ^ 0.5) do
       if i % d == 0 then

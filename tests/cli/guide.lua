@@ -4,6 +4,9 @@
 ---     lines, in which "..." stands for any text
 ---     ]]
 ---
+--- docs/guide.md shows these scripts: it has to name each, and every line of its ```lua blocks has to stand in the script
+--- that was named last, in the same order. (What the blocks print is compared by scripts/check-docs.)
+---
 --- Arguments of this program: names of scripts, to run only those. $TIDEMILL is the program.
 local tm = require "tidemill"
 
@@ -43,6 +46,28 @@ local function check(path)
   end
 end
 
+--- Says which lines of the page are not in its scripts.
+local function strays(page)
+  local problems, path, left, inside, number = {}, nil, nil, false, 0
+  for line in (page .. "\n"):gmatch("(.-)\n") do
+    number = number + 1
+    if line:find "^```" then
+      inside = line:find "^```lua" ~= nil
+      left = inside and path and ("\n" .. read(path) .. "\n")
+    elseif inside and line:find "%S" then
+      local _, stop = (left or ""):find("\n" .. line .. "\n", 1, true)
+      if stop then
+        left = left:sub(stop) -- from the line's end on
+      else
+        problems[#problems + 1] = ("docs/guide.md:%d is not in %s, or not there: %s"):format(number, path, line)
+      end
+    elseif not inside then
+      path = line:match "scripts/guide/[%w_]+%.lua" or path
+    end
+  end
+  return problems
+end
+
 local paths, failures = {}, 0
 for _, name in ipairs(arg) do paths[#paths + 1] = ("%s/%s.lua"):format(folder, name) end
 if #paths == 0 then paths = assert(tm.fs.glob(folder .. "/*.lua")) end
@@ -56,6 +81,10 @@ for _, path in ipairs(paths) do
     failures = failures + 1
     print(path .. " " .. problem)
   end
+end
+for _, problem in ipairs(guide and strays(guide) or {}) do
+  failures = failures + 1
+  print(problem)
 end
 print(("%d scripts, %d problems"):format(#paths, failures))
 os.exit(failures == 0 and 0 or 1)
