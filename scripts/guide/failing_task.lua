@@ -15,7 +15,7 @@ for i, future in ipairs(futures) do
 end
 
 --[[ output
-1	1.0
-2	failed: cannot invert zero
-3	0.25
+1    1.0
+2    failed: cannot invert zero
+3    0.25
 ]]

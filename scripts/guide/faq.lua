@@ -21,7 +21,7 @@ print(("1000 waits of 1 s took %.0f s"):format(tm.monotonic() - began))
 
 --[[ output
 error: out of luck
-raised again:	false	out of luck
-values:	7	12
+raised again:    false    out of luck
+values:    7    12
 1000 waits of 1 s took 1 s
 ]]

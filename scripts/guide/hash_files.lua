@@ -16,9 +16,9 @@ for i, digest in pool:map(sum, paths) do
 end
 
 --[[ output
-1	42a8942934c391b6
-2	da2fef4cf6060602
-3	e01175727c5b9925
-4	e750cd1e0447341a
-5	c5a64563d0bb14d8
+1    42a8942934c391b6
+2    da2fef4cf6060602
+3    e01175727c5b9925
+4    e750cd1e0447341a
+5    c5a64563d0bb14d8
 ]]

@@ -7,7 +7,7 @@ for i, word in pool:map(string.upper, { "alpha", "beta", "gamma" }) do
 end
 
 --[[ output
-1	ALPHA
-2	BETA
-3	GAMMA
+1    ALPHA
+2    BETA
+3    GAMMA
 ]]

@@ -12,8 +12,8 @@ for job, priority in jobs do
 end
 
 --[[ output
-1	put out the fire
-2	write the report
-2	answer the phone
-3	water the plants
+1    put out the fire
+2    write the report
+2    answer the phone
+3    water the plants
 ]]

@@ -42,9 +42,9 @@ for i, answer in ipairs(answers) do
 end
 
 --[[ output
-1	true	1
-2	true	4
-3	true	9
-4	false	I do not like 4
-5	true	25
+1    true    1
+2    true    4
+3    true    9
+4    false    I do not like 4
+5    true    25
 ]]

@@ -4,8 +4,8 @@
 ---     lines, in which "..." stands for any text
 ---     ]]
 ---
---- docs/guide.md shows these scripts: it has to name each, and every line of its ```lua blocks has to stand in the script
---- that was named last, in the same order. (What the blocks print is compared by scripts/check-docs.)
+--- docs/guide.md shows these scripts: it has to name each, and every line of its ```lua blocks has to stand in the
+--- script that was named last, in the same order. (What the blocks print is compared by scripts/check-docs.)
 ---
 --- Arguments of this program: names of scripts, to run only those. $TIDEMILL is the program.
 local tm = require "tidemill"
