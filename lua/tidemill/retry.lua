@@ -92,7 +92,8 @@ return function(fn, options, ...)
     local raised = not values[1]
     if not raised and not (values[2] == nil and values[3] ~= nil) then return table.unpack(values, 2, values.n) end
     local err = values[raised and 2 or 3]
-    local pause = math.min(o.max_delay, o.backoff * o.factor ^ (attempt - 1))
+    -- nothing, however often it is multiplied: 0 * inf is no number
+    local pause = o.backoff == 0 and 0 or math.min(o.max_delay, o.backoff * o.factor ^ (attempt - 1))
     if o.jitter then pause = pause * math.random() end
     local last = attempt == o.attempts or core.monotonic() + pause > stop
     if last or (o.on and not o.on(err, attempt)) then

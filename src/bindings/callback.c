@@ -20,13 +20,14 @@ struct tide_callback *tide_callback_new(lua_State *L, const char *what)
     c->home = tide_worker_of(L);
     c->what = what;
     c->function = function;
+    c->generation = c->home->state ? ((struct tide_state *)c->home->state)->generation : 0;
     return c;
 }
 
 void tide_callback_free(struct tide_callback *callback)
 {
     struct tide_state *state = callback->home->state;
-    if (state && state->L)
+    if (state && state->L && callback->generation == state->generation)
         luaL_unref(state->L, LUA_REGISTRYINDEX, callback->function);
     tide_object_unref(callback->argument);
     tide_free(callback);
@@ -106,10 +107,12 @@ static void deliver(struct tide_mail *mail, struct tide_worker *worker)
         tide_callback_free(c);
         return;
     }
-    if (tide_call_local(worker->state, &callback_call, c))
+    bool lost = c->generation != ((struct tide_state *)worker->state)->generation;
+    if (!lost && tide_call_local(worker->state, &callback_call, c))
         return;
     tide_program_failed();
-    tide_program_report("not enough memory to run a callback");
+    tide_program_report(lost ? "a callback was lost: the Lua state that it lived in ran out of memory"
+                             : "not enough memory to run a callback");
     if (!c->again) {
         tide_callback_free(c);
         tide_runtime_release(worker->runtime);

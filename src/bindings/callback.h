@@ -14,7 +14,8 @@
 struct tide_callback {
     struct tide_mail mail;
     struct tide_worker *home;
-    int function;                 /* in home's registry */
+    int function;                 /* in home's registry, */
+    uint32_t generation;          /* as it was then: state->generation */
     struct tide_object *argument; /* a handle to call it with, counted; or NULL and */
     const char *text;             /* a static text to call it with, or NULL */
     bool again;                   /* stays after it ran */

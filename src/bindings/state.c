@@ -11,6 +11,7 @@
 #include "bindings/module.h"
 #include "bindings/protect.h"
 #include "bindings/require.h"
+#include "bindings/timer.h"
 #include "bindings/virtual.h"
 #include "bindings/warning.h"
 #include "transport/transport.h"
@@ -92,6 +93,7 @@ int tide_state_open(struct tide_worker *worker)
     if (!state)
         return TIDE_ENOMEM;
     state->worker = worker;
+    tide_list_init(&state->timers);
     worker->state = state;
     int failed = open_lua(worker, state);
     if (failed)
@@ -114,6 +116,8 @@ void tide_state_close(struct tide_worker *worker)
     if (!state)
         return;
     close_lua(state);
+    while (tide_list_pop(&state->timers)) /* their links must not lead here any more */
+        ;
     tide_free(state->free_slots);
     tide_strbuf_fini(&state->trace);
     tide_strbuf_fini(&state->problem);
@@ -247,7 +251,9 @@ static void fail_all(struct tide_worker *worker)
 
 static void rebuild(struct tide_worker *worker, struct tide_state *state)
 {
+    tide_timer_lose_all(state); /* those that a closer began meanwhile */
     close_lua(state);
+    state->generation++;
     state->lost = false;
     if (open_lua(worker, state) != 0) {
         fprintf(stderr, "tidemill: worker %u: not enough memory to rebuild its Lua state\n", worker->index);
@@ -264,6 +270,7 @@ void tide_state_tend(struct tide_worker *worker)
         if (worker->index && still_full(state) && !state->lost) {
             state->lost = true;
             fail_all(worker);
+            tide_timer_lose_all(state);
         }
     }
     if (state->lost && tide_list_empty(&worker->live))

@@ -42,6 +42,8 @@ struct tide_state {
     const void *sent;                 /* the code that was submitted last; compared, never followed */
     struct tide_places *places;       /* of functions that took locks (lock.c); a userdata of the state */
     bool lost;                        /* collection did not help: fail all and rebuild */
+    uint32_t generation;              /* how often it was rebuilt: references into the registry of an earlier one are void */
+    struct tide_list timers;          /* callbacks of those that live here (timer.c) */
     bool warning_goes_on;             /* more pieces of the present one are to come */
     struct tide_strbuf warning;       /* one that is not complete yet */
 };

@@ -15,6 +15,8 @@
 
 /* What a timer calls. At home; goes when the timer is retired. */
 struct callback {
+    struct tide_list link; /* in state->timers */
+    struct tide_periodic *periodic;
     int function;  /* in the registry: the function, or, with arguments, a table of it and them */
     int count;     /* of arguments; -1: a tick */
     int anchor;    /* in the registry: the calendar's userdata */
@@ -74,6 +76,8 @@ static int run_base(lua_State *L)
     struct run *run = lua_touserdata(L, 1);
     struct callback *callback = callback_of(run->periodic);
     int count = 1;
+    if (!tide_periodic_begin(run->periodic))
+        return 0;
     lua_pushcfunction(L, tide_call_traceback);
     lua_rawgeti(L, LUA_REGISTRYINDEX, callback->function);
     if (callback->count < 0) {
@@ -130,6 +134,7 @@ static int start_run(struct tide_periodic *periodic, const struct tide_tick *tic
 
 static void free_callback(lua_State *L, struct callback *callback)
 {
+    tide_list_remove(&callback->link);
     if (L) {
         luaL_unref(L, LUA_REGISTRYINDEX, callback->function);
         luaL_unref(L, LUA_REGISTRYINDEX, callback->anchor);
@@ -142,6 +147,20 @@ static void retired(struct tide_periodic *periodic)
     struct tide_state *state = periodic->home->state;
     free_callback(state ? state->L : NULL, callback_of(periodic));
     periodic->subject = NULL;
+}
+
+void tide_timer_lose_all(struct tide_state *state)
+{
+    struct tide_list *link;
+    while ((link = tide_list_pop(&state->timers)) != NULL) {
+        struct callback *callback = tide_container(link, struct callback, link);
+        struct tide_strbuf text = {0};
+        tide_program_failed();
+        tide_strbuf_printf(&text, "%s has ended: the Lua state that it lived in ran out of memory", callback->name);
+        tide_program_report(text.failed ? callback->name : tide_strbuf_text(&text));
+        tide_strbuf_fini(&text);
+        tide_periodic_stop(callback->periodic);
+    }
 }
 
 static double next_of_calendar(struct tide_periodic *periodic, double after)
@@ -209,6 +228,7 @@ int tide_timer_start(lua_State *L, int fn, int count, const struct tide_periodic
         tide_free(callback);
         return luaL_error(L, "not enough memory");
     }
+    callback->periodic = periodic;
     name_it(L, fn, callback);
     tide_bind_new(L, &periodic->object);
     tide_handle_register(L, -1); /* ticks carry this very handle */
@@ -218,6 +238,7 @@ int tide_timer_start(lua_State *L, int fn, int count, const struct tide_periodic
         periodic->subject = NULL;
         return luaL_error(L, failed == TIDE_ESHUTDOWN ? "cannot start a timer: the program is ending" : "not enough memory");
     }
+    tide_list_append(&tide_state_of(L)->timers, &callback->link);
     return 1;
 }
 

@@ -78,14 +78,18 @@ static void deliver_stop(struct tide_mail *mail, struct tide_worker *worker)
 
 void tide_periodic_stop(struct tide_periodic *p)
 {
-    if (atomic_exchange(&p->stopped, true) || !p->home)
+    atomic_store(&p->revoked, true);
+    bool was_stopped = atomic_exchange(&p->stopped, true);
+    if (!p->home)
         return;
-    if (tide_on_worker(p->home)) {
+    if (tide_on_worker(p->home)) { /* also where a stop from elsewhere is on its way: at home it holds at once */
         tide_object_ref(&p->object);
         stop_at_home(p);
         tide_object_unref(&p->object);
         return;
     }
+    if (was_stopped)
+        return;
     tide_object_ref(&p->object); /* the mail's */
     p->mail.deliver = deliver_stop;
     tide_worker_post(p->home, &p->mail);
@@ -122,7 +126,8 @@ static int64_t grid_instant(const struct tide_periodic *p, uint64_t step)
 static int arm_at(struct tide_periodic *p, int64_t when)
 {
     p->shift = p->options.jitter ? random_up_to(p, p->options.jitter) : 0;
-    return tide_alarm_set(&p->alarm, p->home, when < TIDE_NEVER - p->shift ? when + p->shift : TIDE_NEVER);
+    /* however far away it is: a timer that is armed is no deadlock */
+    return tide_alarm_set(&p->alarm, p->home, when < TIDE_NEVER - p->shift ? when + p->shift : TIDE_NEVER - 1);
 }
 
 static int look_again(struct tide_periodic *p, int64_t when)
@@ -150,6 +155,20 @@ static bool over(const struct tide_periodic *p)
     return p->options.max_runs && atomic_load(&p->runs) >= p->options.max_runs;
 }
 
+static void count_end(struct tide_periodic *p, bool failed)
+{
+    p->running--;
+    if (failed) {
+        atomic_fetch_add(&p->failures, 1);
+        p->failures_in_row++;
+    } else {
+        p->failures_in_row = 0;
+    }
+    if (p->options.max_failures && p->failures_in_row >= p->options.max_failures)
+        atomic_store(&p->stopped, true);
+}
+
+/* It is not retired in here, whatever happens: the caller goes on with it, and settles it. */
 static void run_once(struct tide_periodic *p, double instant, double late)
 {
     struct tide_tick tick = {.missed = p->pending_missed, .instant = instant, .late = late > 0 ? late : 0};
@@ -157,7 +176,7 @@ static void run_once(struct tide_periodic *p, double instant, double late)
     p->pending_missed = 0;
     p->running++;
     if (p->calls->run(p, &tick) != 0)
-        tide_periodic_ended(p, true);
+        count_end(p, true);
 }
 
 static void miss(struct tide_periodic *p, uint64_t count)
@@ -272,19 +291,19 @@ static void ring(struct tide_alarm *alarm, struct tide_worker *worker)
     tide_object_unref(&p->object);
 }
 
+bool tide_periodic_begin(struct tide_periodic *p)
+{
+    if (!atomic_load(&p->revoked))
+        return true;
+    atomic_fetch_sub(&p->runs, 1);
+    return false;
+}
+
 void tide_periodic_ended(struct tide_periodic *p, bool failed)
 {
     tide_object_ref(&p->object);
-    p->running--;
-    if (failed) {
-        atomic_fetch_add(&p->failures, 1);
-        p->failures_in_row++;
-    } else {
-        p->failures_in_row = 0;
-    }
-    if (p->options.max_failures && p->failures_in_row >= p->options.max_failures)
-        atomic_store(&p->stopped, true);
-    if (p->queued && !p->running && !atomic_load(&p->stopped) && !over(p)) {
+    count_end(p, failed);
+    while (p->queued && !p->running && !atomic_load(&p->stopped) && !over(p)) {
         double instant = p->queued_since, late = tide_wall_seconds() - instant;
         p->queued--;
         p->queued_since = is_calendar(p) ? p->calls->next(p, instant) : instant + interval_of(p);

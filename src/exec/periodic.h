@@ -43,7 +43,7 @@ struct tide_tick {
 
 /* All at home. */
 struct tide_periodic_calls {
-    /* Starts a run, which ends with tide_periodic_ended. 0; TIDE_ENOMEM: it counts as one that failed. */
+    /* Queues a run, which ends with tide_periodic_ended. 0; TIDE_ENOMEM: it counts as one that failed. */
     int (*run)(struct tide_periodic *periodic, const struct tide_tick *tick);
     /* A calendar's first instant after `after`, seconds since the epoch; a value not above `after`: there is none any more.
      * NULL for the others. */
@@ -86,6 +86,7 @@ struct tide_periodic {
     /* any thread; written at home */
     _Atomic uint64_t runs, failures, missed;
     _Atomic bool stopped;    /* no further run; any thread sets it */
+    _Atomic bool revoked;    /* tide_periodic_stop was called: what is queued does not run either */
 
     struct tide_mutex lock;
     /* protected by lock */
@@ -103,10 +104,14 @@ struct tide_periodic *tide_periodic_new(const struct tide_periodic_options *opti
  * called. */
 int tide_periodic_start(struct tide_periodic *periodic);
 
-/* Home: a run that calls->run began has ended. */
+/* Home: a run that calls->run queued is about to begin. False: it was stopped before; it does nothing, and does not count. Either
+ * way tide_periodic_ended follows. */
+bool tide_periodic_begin(struct tide_periodic *periodic);
+
+/* Home: a run that calls->run queued has ended. */
 void tide_periodic_ended(struct tide_periodic *periodic, bool failed);
 
-/* Any worker: no run starts from now on; one that is going on goes on. May be called again. */
+/* Any worker: no run begins from now on, not even one that is queued; one that is going on goes on. May be called again. */
 void tide_periodic_stop(struct tide_periodic *periodic);
 
 /* As for every object (event.h): waits until it is retired. 0: queued. 1: it is, nothing was queued. */

@@ -58,4 +58,42 @@ L
 run "$dir/ends.lua"
 code 3
 out '^closed$'
+
+# one that is due in three hundred years is no deadlock: it is waited for, and virtual time comes there
+script far.lua <<'L'
+local tm = require "tidemill"
+tm.after(1e10, print, "at last")
+L
+run --virtual-time "$dir/far.lua"
+code 0
+out '^at last$'
+run --timeout 0.3 "$dir/far.lua"
+code 124
+
+# the state that a timer lives in is rebuilt: it ends, and says so, and what it captured is not called any more
+script rebuilt.lua <<'L'
+local tm = require "tidemill"
+local hits = tm.counter()
+local every, cron, on_done = tm.submit(function()
+  local f = tm.submit(function() tm.sleep(0.5) end)
+  f:on_done(function() print("called") end)
+  return tm.every(0.01, function() hits:add(1) end), tm.cron("* * * * * *", function() hits:add(1) end), f
+end):result()
+local e = tm.submit(function()
+  local keep = debug.getregistry()
+  while true do keep[#keep + 1] = ("x"):rep(1000) .. #keep end
+end):error()
+print(tostring(e))
+print(every:join(10), cron:join(10), every:is_active(), cron:is_active())
+local before = hits:get()
+on_done:result()
+tm.sleep(0.1)
+print("none since: " .. tostring(hits:get() == before))
+L
+run --workers 1 --max-memory 40M "$dir/rebuilt.lua"
+code 1
+out '^not enough memory'
+out '^true	true	false	false$'
+out '^none since: true$'
+err '^tidemill: callback of a timer (.*rebuilt.lua:6) has ended: the Lua state that it lived in ran out of memory$'
 finish

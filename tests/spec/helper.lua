@@ -10,6 +10,9 @@ M.LIMIT = 60
 --- Seconds after which a test may say "it is still waiting".
 M.MOMENT = 0.05
 
+--- What a difference of two times may be too small by, as floats are rounded: virtual time is exact to the nanosecond.
+M.ROUNDING = 1e-6
+
 local pools = {}
 
 --- An executor that helper.settle looks after.

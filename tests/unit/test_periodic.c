@@ -15,7 +15,7 @@ enum { MOST = 64 };
 static struct {
     struct tide_tick ticks[MOST];
     int count, retired;
-    bool fails, keeps_running;
+    bool fails, keeps_running, no_memory;
 } seen;
 static double calendar_step;
 
@@ -23,6 +23,8 @@ static int run(struct tide_periodic *p, const struct tide_tick *tick)
 {
     assert_true(seen.count < MOST);
     seen.ticks[seen.count++] = *tick;
+    if (seen.no_memory)
+        return TIDE_ENOMEM;
     if (!seen.keeps_running)
         tide_periodic_ended(p, seen.fails);
     return 0;
@@ -35,6 +37,7 @@ static void retired(struct tide_periodic *p)
 
 static double next(struct tide_periodic *p, double after)
 {
+    assert_int_equal(seen.retired, 0); /* the calendar is gone by then */
     return (floor(after / calendar_step) + 1) * calendar_step;
 }
 
@@ -44,7 +47,7 @@ static const struct tide_periodic_calls calendar = {.run = run, .next = next, .r
 static int setup(void **state)
 {
     seen.count = seen.retired = 0;
-    seen.fails = seen.keeps_running = false;
+    seen.fails = seen.keeps_running = seen.no_memory = false;
     calendar_step = 3600;
     fake_runtime_open(1, true);
     return 0;
@@ -261,6 +264,106 @@ static void without_memory_it_does_not_start(void **state)
     assert_null(p);
 }
 
+static void a_run_that_is_queued_is_stopped_too(void **state)
+{
+    struct tide_periodic *p = started(&grid, minute);
+    seen.keeps_running = true;
+    pass(p, TIDE_MS(60000));
+    assert_true(tide_periodic_begin(p));
+    tide_periodic_ended(p, false);
+    pass(p, TIDE_MS(60000));
+    tide_periodic_stop(p);
+    assert_int_equal(seen.retired, 0);
+    assert_false(tide_periodic_begin(p));
+    tide_periodic_ended(p, false);
+    assert_int_equal(atomic_load(&p->runs), 1);
+    end(p);
+}
+
+static void a_queued_last_run_runs(void **state)
+{
+    struct tide_periodic_options options = minute;
+    options.max_runs = 1;
+    struct tide_periodic *p = started(&grid, options);
+    seen.keeps_running = true;
+    pass(p, TIDE_MS(60000));
+    assert_true(atomic_load(&p->stopped));
+    assert_true(tide_periodic_begin(p)); /* it ends by itself, nobody stopped it */
+    tide_periodic_ended(p, false);
+    end(p);
+}
+
+static void runs_that_cannot_start_are_failures(void **state)
+{
+    struct tide_periodic *p =
+        started(&calendar, (struct tide_periodic_options){.catch_up = TIDE_CATCH_UP_ALL, .max_failures = 2});
+    seen.no_memory = true;
+    p->instant -= 5 * calendar_step;
+    p->alarm.ring(&p->alarm, p->home);
+    assert_int_equal(seen.count, 2);
+    assert_int_equal(atomic_load(&p->failures), 2);
+    end(p);
+
+    seen.count = seen.retired = 0;
+    seen.no_memory = false;
+    seen.keeps_running = true;
+    struct tide_periodic_options options = minute;
+    options.overlap = TIDE_OVERLAP_QUEUE;
+    options.catch_up = TIDE_CATCH_UP_ALL;
+    p = started(&grid, options);
+    pass(p, TIDE_MS(20 * 60000));
+    assert_int_equal(p->queued, 19);
+    seen.no_memory = true;
+    tide_periodic_ended(p, false); /* each of those that wait has its turn, none holds up the next */
+    assert_int_equal(seen.count, 20);
+    assert_int_equal(atomic_load(&p->failures), 19);
+    end(p);
+}
+
+static void an_instant_beyond_all_times_is_armed(void **state)
+{
+    struct tide_periodic *p = started(&grid, (struct tide_periodic_options){.delay = INT64_MAX});
+    assert_true(tide_timer_armed(&p->alarm.timer)); /* else it would look like a deadlock */
+    end(p);
+}
+
+static double wall; /* of the virtual clock: set, it steps; tide_now_ns goes on from its start each time */
+
+static void set_wall(struct tide_periodic *p, double to)
+{
+    tide_virtual_end();
+    tide_virtual_begin((int64_t)(to * 1e9));
+    wall = to;
+    p->alarm.ring(&p->alarm, p->home);
+}
+
+/* Steps either way, each within the correction of three hours: no instant runs twice, none out of order. */
+static void a_wall_clock_that_steps_repeats_nothing(void **state)
+{
+    uint32_t random = 12345;
+    double newest = 0, began = 1000000 * calendar_step + 1;
+    tide_virtual_begin((int64_t)(began * 1e9));
+    struct tide_periodic *p = started(&calendar, (struct tide_periodic_options){.catch_up = TIDE_CATCH_UP_ONE});
+    wall = began;
+    for (int i = 0; i < 400 && seen.count < MOST; i++) {
+        int count = seen.count;
+        random = random * 1664525 + 1013904223;
+        double to = wall + ((double)(random >> 16) / 65536 - 0.45) * 2 * calendar_step;
+        set_wall(p, to > newest - 2 * calendar_step ? to : wall);
+        assert_true(seen.count <= count + 1);
+        if (seen.count > count) {
+            assert_true(seen.ticks[count].instant > newest && seen.ticks[count].instant <= wall);
+            newest = seen.ticks[count].instant;
+        }
+        assert_true(p->instant > newest && (p->instant > wall || seen.count == count));
+    }
+    assert_true(seen.count > 10);
+    uint64_t instants = (uint64_t)((newest - floor(began / calendar_step) * calendar_step) / calendar_step);
+    assert_int_equal((uint64_t)seen.count + atomic_load(&p->missed), instants); /* and each was run, or counted as missed */
+    end(p);
+    tide_virtual_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -272,6 +375,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_calendar_follows_the_wall_clock, setup, teardown),
         cmocka_unit_test_setup_teardown(the_end_of_the_run_stops_it, setup, teardown),
         cmocka_unit_test_setup_teardown(who_waits_is_woken_when_it_is_retired, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_run_that_is_queued_is_stopped_too, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_queued_last_run_runs, setup, teardown),
+        cmocka_unit_test_setup_teardown(runs_that_cannot_start_are_failures, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_instant_beyond_all_times_is_armed, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_wall_clock_that_steps_repeats_nothing, setup, teardown),
         cmocka_unit_test(without_memory_it_does_not_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
