@@ -60,7 +60,9 @@ bool tide_rate_limiter_reserve(struct tide_rate_limiter *limiter, int64_t n, int
 int64_t tide_rate_limiter_pass(struct tide_rate_limiter *limiter, int64_t n, int64_t now)
 {
     struct tide_reservation passes;
-    return take(limiter, &limiter->passed, n, now, now, &passes) ? 0 : passes.at;
+    /* Of more than a burst the first count as passed while it waited: they are never all due at one instant. */
+    int64_t before = times(limiter->period, n) - limiter->period - limiter->tolerance;
+    return take(limiter, &limiter->passed, n, before > 0 ? now - before : now, now, &passes) ? 0 : passes.at;
 }
 
 void tide_rate_limiter_give_back(struct tide_rate_limiter *limiter, const struct tide_reservation *reservation)

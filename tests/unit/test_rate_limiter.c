@@ -99,12 +99,39 @@ static void threads_share_the_grid(void **state)
     tide_object_unref(&shared->object);
 }
 
+/* Whoever comes when its instant has come passes, however many it takes, and the rate holds. */
+static void who_is_on_time_passes(void **state)
+{
+    uint32_t random = 7;
+    for (int64_t burst = 1; burst <= 5; burst++) {
+        struct tide_rate_limiter *limiter = tide_rate_limiter_new(1000, burst);
+        int64_t now = 10 * ms, first = 0, total = 0;
+        for (int i = 0; i < 2000; i++) {
+            struct tide_reservation r;
+            random = random * 1664525 + 1013904223;
+            int64_t n = 1 + (random >> 28), pause = (random >> 20 & 255) < 16 ? 40 * ms : 0;
+            if (pause) {
+                now += pause;
+                total = 0;
+            }
+            assert_true(tide_rate_limiter_reserve(limiter, n, now, INT64_MAX, &r));
+            now = r.at;
+            assert_int_equal(tide_rate_limiter_pass(limiter, n, now), 0);
+            if (total == 0)
+                first = now - (n > burst ? (n - burst) * ms : 0);
+            total += n;
+            assert_true(total <= burst + (now - first) / ms);
+        }
+        tide_object_unref(&limiter->object);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_unused_limiter_saves_up_a_burst), cmocka_unit_test(several_take_as_many_instants),
         cmocka_unit_test(only_the_newest_reservation_goes_back), cmocka_unit_test(rates_at_the_edges),
-        cmocka_unit_test(threads_share_the_grid),
+        cmocka_unit_test(threads_share_the_grid), cmocka_unit_test(who_is_on_time_passes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,6 +25,16 @@ describe("tm.rate_limiter", function()
     assert.is_true(tm.monotonic() - began >= 39 / 500 - helper.ROUNDING)
   end)
 
+  it("lets more than a burst pass at once, after the time that they take", function()
+    local limiter = tm.rate_limiter { per_second = 100, burst = 2 }
+    local began = tm.monotonic()
+    assert.is_true(limiter:wait(helper.LIMIT, 5)) -- two at once, three 10 ms apart
+    assert.is_true(limiter:wait(helper.LIMIT, 3))
+    local took = tm.monotonic() - began
+    assert.is_true(took >= 0.06 - helper.ROUNDING and took < 5)
+    assert.is_false(limiter:try(3))
+  end)
+
   it("says false at once where the limit would not do", function()
     local limiter = tm.rate_limiter { per_second = 1 }
     assert.is_true(limiter:wait())
