@@ -63,9 +63,9 @@ static int run_finish(lua_State *L, int status, lua_KContext context)
     run->failed = true;
     tide_program_failed();
     struct tide_strbuf text = {0};
-    luaL_tolstring(L, -1, NULL);
-    tide_strbuf_printf(&text, "%s failed: %s\n%s", callback_of(run->periodic)->name, lua_tostring(L, -1),
-                       tide_strbuf_text(&tide_state_of(L)->trace));
+    lua_pushstring(L, tide_strbuf_text(&tide_state_of(L)->trace)); /* before a __tostring, which may wait while others fail */
+    luaL_tolstring(L, -2, NULL);
+    tide_strbuf_printf(&text, "%s failed: %s\n%s", callback_of(run->periodic)->name, lua_tostring(L, -1), lua_tostring(L, -2));
     tide_program_report(tide_strbuf_text(&text));
     tide_strbuf_fini(&text);
     return 0;
@@ -101,8 +101,11 @@ static void run_ended(struct tide_task *task, void *subject, int status)
     if (status != LUA_OK && task->unwinding != &task->root) { /* what the base function itself let escape */
         run->failed = true;
         tide_program_failed();
-        const char *text = lua_tostring(task->L, -1);
-        tide_program_report(text ? text : callback_of(run->periodic)->name);
+        const char *error = lua_tostring(task->L, -1);
+        struct tide_strbuf text = {0};
+        tide_strbuf_printf(&text, "%s failed: %s", callback_of(run->periodic)->name, error ? error : "its error has no text");
+        tide_program_report(text.failed ? callback_of(run->periodic)->name : tide_strbuf_text(&text));
+        tide_strbuf_fini(&text);
     }
     struct tide_periodic *periodic = run->periodic;
     bool failed = run->failed;
