@@ -22,8 +22,8 @@ typedef double tide_calendar_next(void *calendar, double after);
 int tide_timer_start(lua_State *L, int fn, int count, const struct tide_periodic_options *options, tide_calendar_next *next,
                      int calendar);
 
-/* The state ran out of memory and will be rebuilt: ends its timers, and reports each. Those whose callback still runs are retired
- * behind it. */
+/* The state ran out of memory and will be rebuilt: ends its timers, and reports each. Those whose callback still runs are
+ * retired behind it. */
 void tide_timer_lose_all(struct tide_state *state);
 
 #endif

@@ -104,8 +104,8 @@ struct tide_periodic *tide_periodic_new(const struct tide_periodic_options *opti
  * called. */
 int tide_periodic_start(struct tide_periodic *periodic);
 
-/* Home: a run that calls->run queued is about to begin. False: it was stopped before; it does nothing, and does not count. Either
- * way tide_periodic_ended follows. */
+/* Home: a run that calls->run queued is about to begin. False: it was stopped before; it does nothing, and does not count.
+ * Either way tide_periodic_ended follows. */
 bool tide_periodic_begin(struct tide_periodic *periodic);
 
 /* Home: a run that calls->run queued has ended. */

@@ -84,7 +84,7 @@ local e = tm.submit(function()
   while true do keep[#keep + 1] = ("x"):rep(1000) .. #keep end
 end):error()
 print(tostring(e))
-print(every:join(10), cron:join(10), every:is_active(), cron:is_active())
+print(("%s %s %s %s"):format(every:join(10), cron:join(10), every:is_active(), cron:is_active()))
 local before = hits:get()
 on_done:result()
 tm.sleep(0.1)
@@ -93,7 +93,7 @@ L
 run --workers 1 --max-memory 40M "$dir/rebuilt.lua"
 code 1
 out '^not enough memory'
-out '^true	true	false	false$'
+out '^true true false false$'
 out '^none since: true$'
 err '^tidemill: callback of a timer (.*rebuilt.lua:6) has ended: the Lua state that it lived in ran out of memory$'
 finish

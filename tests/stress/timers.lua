@@ -1,7 +1,7 @@
 --- Hundreds of timers on all workers, of every sort, that are stopped, joined, closed and cancelled from other workers at any
 --- instant, while their callbacks wait, fail, wait where Lua cannot yield, and stop their own timer. What must hold: no run
---- is begun after stop has returned, or goes on when join has; no two runs at once, unless concurrent; each run that began ended;
---- runs that were counted are those that began; everything ends. TIDE_STRESS_SECONDS: how long, 5 by default.
+--- is begun after stop has returned, or goes on when join has; no two runs at once, unless concurrent; each run that began
+--- ended; runs that were counted are those that began; everything ends. TIDE_STRESS_SECONDS: how long, 5 by default.
 local tm = require "tidemill"
 
 local seconds = tonumber(os.getenv("TIDE_STRESS_SECONDS")) or 5
