@@ -8,35 +8,20 @@
 
 _Static_assert(sizeof(struct tide_dict_shard) == 64, "a shard is a cache line");
 
-/* A dictionary may hold the last reference to another, and that one to a third: they are destroyed one after the other, not
- * one inside the other. */
-static _Thread_local struct tide_dict *dying;
-static _Thread_local bool destroying;
-
-static void destroy_one(struct tide_dict *dict)
+static void release(struct tide_holder *holder)
 {
+    struct tide_dict *dict = tide_container(holder, struct tide_dict, holder);
     for (int i = 0; i < TIDE_DICT_SHARDS; i++) {
         assert(dict->shards[i].locks.count == 0); /* a lock keeps its dictionary */
         tide_dict_table_drop(&dict->shards[i].values);
         tide_dict_table_free(&dict->shards[i].locks);
     }
-    tide_holder_fini(&dict->holder);
     tide_free(dict);
 }
 
 static void destroy(struct tide_object *object)
 {
-    struct tide_dict *dict = tide_container(object, struct tide_dict, holder.object);
-    dict->next = dying;
-    dying = dict;
-    if (destroying)
-        return;
-    destroying = true;
-    while ((dict = dying) != NULL) {
-        dying = dict->next;
-        destroy_one(dict);
-    }
-    destroying = false;
+    tide_holder_end(tide_container(object, struct tide_holder, object), release);
 }
 
 const struct tide_class tide_dict_class = {"tidemill.dict", destroy};

@@ -29,7 +29,6 @@ struct tide_dict_shard {
 struct tide_dict {
     struct tide_holder holder;
     struct tide_dict_shard *shards; /* in the same block, aligned */
-    struct tide_dict *next;         /* among those that a thread is destroying */
 };
 
 extern const struct tide_class tide_dict_class;

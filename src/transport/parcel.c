@@ -11,12 +11,29 @@ static uint32_t saturated(size_t size)
     return size > UINT32_MAX ? UINT32_MAX : (uint32_t)size;
 }
 
+/* An object may hold a parcel in turn: the result of a future, the values of a once. They go one after the other, not one
+ * inside the other: a chain of a million futures, each in the result of the next, needs no stack. */
 static void parcel_destroy(struct tide_message *m)
 {
+    static _Thread_local struct tide_parcel *dying;
+    static _Thread_local bool destroying;
     struct tide_parcel *p = tide_container(m, struct tide_parcel, base);
-    for (uint32_t i = 0; i < p->objects; i++)
-        tide_object_unref(p->slots[i]);
-    tide_free(p);
+    if (p->objects == 0) {
+        tide_free(p);
+        return;
+    }
+    p->next = dying;
+    dying = p;
+    if (destroying)
+        return;
+    destroying = true;
+    while ((p = dying) != NULL) {
+        dying = p->next;
+        for (uint32_t i = 0; i < p->objects; i++)
+            tide_object_unref(p->slots[i]);
+        tide_free(p);
+    }
+    destroying = false;
 }
 
 struct tide_parcel *tide_parcel_new(uint32_t objects, size_t size)

@@ -21,7 +21,10 @@ struct tide_parcel {
     uint32_t objects;               /* how many shared objects it holds */
     uint32_t count;                 /* values; 0 and not known in a foreign one */
     bool foreign;                   /* not made by this process: names no bytecode, object or address */
-    size_t size;                    /* bytes behind the slots */
+    union {
+        size_t size;                /* bytes behind the slots */
+        struct tide_parcel *next;   /* among those that a thread is destroying */
+    };
     struct tide_object *slots[];
 };
 
