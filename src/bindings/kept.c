@@ -1,25 +1,14 @@
 #include "bindings/kept.h"
 
+#include "transport/handle.h"
+
 #include <lauxlib.h>
-
-static const char kept;
-
-void tide_kept_open(lua_State *L)
-{
-    lua_newtable(L);
-    lua_createtable(L, 0, 1);
-    lua_pushliteral(L, "k");
-    lua_setfield(L, -2, "__mode");
-    lua_setmetatable(L, -2);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &kept);
-}
 
 void tide_kept_put(lua_State *L, int index, int first)
 {
     int count = lua_gettop(L) - first + 1;
-    luaL_checkstack(L, 4, NULL);
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &kept);
-    lua_pushvalue(L, index);
+    index = lua_absindex(L, index);
+    luaL_checkstack(L, 3, NULL);
     lua_createtable(L, count, 1);
     for (int i = 0; i < count; i++) {
         lua_pushvalue(L, first + i);
@@ -27,16 +16,13 @@ void tide_kept_put(lua_State *L, int index, int first)
     }
     lua_pushinteger(L, count);
     lua_setfield(L, -2, "n");
-    lua_rawset(L, -3);
-    lua_pop(L, 1);
+    lua_setiuservalue(L, index, TIDE_HANDLE_KEPT);
 }
 
 int tide_kept_push(lua_State *L, int index)
 {
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &kept);
-    lua_pushvalue(L, index);
-    if (lua_rawget(L, -2) != LUA_TTABLE) {
-        lua_pop(L, 2);
+    if (lua_getiuservalue(L, index, TIDE_HANDLE_KEPT) != LUA_TTABLE) {
+        lua_pop(L, 1);
         return -1;
     }
     lua_getfield(L, -1, "n");

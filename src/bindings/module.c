@@ -2,7 +2,6 @@
 
 #include "bindings/errors.h"
 #include "bindings/job.h"
-#include "bindings/kept.h"
 #include "bindings/onsignal.h"
 #include "bindings/version.h"
 
@@ -21,7 +20,6 @@ int tide_open_core(lua_State *L)
     tide_open_dict(L);
     tide_open_semaphore(L);
     tide_open_barrier(L);
-    tide_kept_open(L);
     tide_open_once(L);
     tide_open_lock(L);
     tide_open_condition(L);

@@ -289,6 +289,22 @@ describe("future", function()
     f:result(LIMIT)
   end)
 
+  it("make long chains, each in the result of the next", function()
+    local q = tm.queue()
+    q:put(false)
+    for i = 1, 60000 do
+      q:put((tm.submit(function(x) return x end, q:get())))
+      if i % 100 == 0 then -- not all at once
+        local f = q:get()
+        f:result(LIMIT)
+        q:put(f)
+      end
+    end
+    collectgarbage()
+    q:get() -- drops them all
+    collectgarbage()
+    collectgarbage()
+  end)
 
   it("ignore gives the future back", function()
     local f = tm.submit(function() error("nobody cares") end)

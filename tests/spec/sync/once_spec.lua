@@ -202,6 +202,22 @@ describe("once", function()
     assert.is_true(tm.submit(function() return o:run(error) == o end):result(LIMIT))
   end)
 
+  -- each in the values of the next: neither collecting nor dropping them may take depth, or the square of their number
+  it("makes long chains", function()
+    local last, q = nil, tm.queue()
+    for _ = 1, 30000 do
+      local o, before = tm.once(), last
+      o:run(function() return before end)
+      last = o
+    end
+    q:put(last)
+    last = nil -- luacheck: ignore
+    collectgarbage()
+    q:get()
+    collectgarbage()
+    collectgarbage()
+  end)
+
   it("wants a function, and no time limit", function()
     local o = tm.once()
     assert.has_error(function() o:run() end, "bad argument #1 to 'run' (function expected, got no value)")
