@@ -5,6 +5,8 @@
 #include "bindings/module.h"
 #include "transport/item.h"
 
+#include <stdio.h>
+
 static const char guard_name[] = "tidemill.dict_guard", pairs_name[] = "tidemill.dict_pairs";
 
 /* ---- shared with dict_update.c ---- */
@@ -262,7 +264,10 @@ static void push_pairs_of_table(lua_State *L, int index)
         if (tide_dict_key_item(&key, &entry->key) != 0)
             tide_dict_no_memory(L);
         pairs->count++;
-        entry->value = tide_pack_item(L, -1, "value");
+        char noun[80] = "value";
+        if (lua_type(L, -1) > LUA_TSTRING && lua_type(L, -2) == LUA_TSTRING) /* it may be refused */
+            snprintf(noun, sizeof noun, "value of key '%.60s'", lua_tostring(L, -2));
+        entry->value = tide_pack_item(L, -1, noun);
         lua_pop(L, 1);
     }
 }

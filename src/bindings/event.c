@@ -11,6 +11,7 @@ static struct tide_event *check(lua_State *L, int arg)
 
 static int new(lua_State *L)
 {
+    luaL_argcheck(L, lua_isnoneornil(L, 1), 1, "no argument expected; a new event is not set");
     return tide_bind_new(L, (struct tide_object *)tide_event_new());
 }
 

@@ -150,6 +150,8 @@ int tide_lock_complain(lua_State *L, struct tide_lock *lock, const char *deed)
     else if (held)
         tide_strbuf_puts(text, "; only the task that took a lock can release it, and wait or notify under it (to signal "
                                "another task use tm.event, to count permits tm.semaphore)");
+    else
+        tide_strbuf_puts(text, "; the task has to acquire it first, once for each release");
     push_words(L);
     if (abandoned)
         tide_errors_make(L, "abandoned");

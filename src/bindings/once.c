@@ -16,6 +16,7 @@ static struct tide_once *check(lua_State *L, int arg)
 
 static int new(lua_State *L)
 {
+    luaL_argcheck(L, lua_isnoneornil(L, 1), 1, "no argument expected; the function goes to run(fn, ...)");
     return tide_bind_new(L, (struct tide_object *)tide_once_new());
 }
 

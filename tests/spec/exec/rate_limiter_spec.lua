@@ -49,6 +49,18 @@ describe("tm.rate_limiter", function()
     assert.is_false(limiter:try())
   end)
 
+  it("more than a burst pass together when the last of them is due", function()
+    local limiter = tm.rate_limiter { per_second = 100, burst = 2 }
+    local began = tm.monotonic()
+    assert.is_false(limiter:try(6))
+    for _ = 1, 2 do assert.is_true(limiter:wait(helper.LIMIT, 6)) end
+    assert.is_true(tm.monotonic() - began >= 0.1)
+    local pool, fs = helper.pool(), {}
+    for i = 1, 4 do fs[i] = pool:submit(function() return limiter:wait(nil, 5) end) end
+    assert.same({ true, true, true, true }, tm.gather(fs))
+    assert.is_true(tm.monotonic() - began >= 0.3)
+  end)
+
   it("a cancelled wait gives its turn back", function()
     local limiter = tm.rate_limiter { per_second = 1 }
     limiter:wait()

@@ -19,6 +19,10 @@ describe("event", function()
     return futures
   end
 
+  it("takes no argument", function()
+    assert.matches("a new event is not set", helper.raised(tm.event, true), 1, true)
+  end)
+
   it("is not set at first", function()
     local event = tm.event()
     assert.is_false(event:is_set())
