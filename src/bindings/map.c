@@ -341,7 +341,7 @@ int tide_map_method(lua_State *L)
         .total = table ? (uint64_t)luaL_len(L, 3) : 0,
     };
     int64_t deadline = tide_bind_deadline(L, 4, "timeout");
-    if (tide_program_closing())
+    if (tide_program_closing() || tide_executor_closed(executor))
         return tide_executor_refused(L, executor);
     struct mapping *m = lua_newuserdatauv(L, sizeof *m, 2);
     *m = (struct mapping){.index = 1, .next_item = 1, .deadline = deadline, .unordered = options.unordered};

@@ -29,8 +29,7 @@ static struct tide_task *edge_owner(struct tide_object *object)
 
 static void edge_describe(struct tide_object *object, struct tide_strbuf *out)
 {
-    (void)object;
-    tide_strbuf_puts(out, "a once");
+    tide_once_describe((struct tide_once *)(void *)object, out);
 }
 
 static const struct tide_edge_class once_edge = {"the run of", edge_owner, edge_describe};

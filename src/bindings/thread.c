@@ -357,7 +357,7 @@ static int ask(lua_State *L, int what, const char *deed)
     int64_t deadline = tide_await_deadline(L, 2);
     struct tide_thread *thread = check_own(L, deed);
     if (tide_thread_phase(thread) == TIDE_THREAD_NEW)
-        return luaL_error(L, "cannot %s thread '%s': it was not started", deed, tide_thread_name(thread));
+        return luaL_error(L, "cannot %s thread '%s': it was not started; call start() first", deed, tide_thread_name(thread));
     if (thread == tide_thread_own(L))
         return luaL_error(L, "cannot %s thread '%s': it is the one that runs, and would wait for itself", deed,
                           tide_thread_name(thread));

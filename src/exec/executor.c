@@ -347,6 +347,14 @@ const char *tide_executor_error(struct tide_executor *e)
     return error;
 }
 
+bool tide_executor_closed(struct tide_executor *e)
+{
+    tide_mutex_lock(&e->lock);
+    bool closed = e->closed;
+    tide_mutex_unlock(&e->lock);
+    return closed;
+}
+
 struct tide_executor_counts tide_executor_counts(struct tide_executor *e)
 {
     tide_mutex_lock(&e->lock);

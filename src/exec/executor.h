@@ -99,6 +99,9 @@ void tide_executor_break(struct tide_executor *executor, const char *error);
 /* The text of a broken executor, NULL while it is whole; lives as long as the executor. */
 const char *tide_executor_error(struct tide_executor *executor);
 
+/* Whether it takes no more: it was shut down, or is broken. */
+bool tide_executor_closed(struct tide_executor *executor);
+
 /* ---- for reports and tests ---- */
 
 struct tide_executor_counts {

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 static struct tide_once *once_of(struct tide_holder *holder)
 {
@@ -100,4 +101,16 @@ struct tide_task *tide_once_runner(struct tide_once *once)
     struct tide_task *runner = once->runner;
     tide_mutex_unlock(&once->lock);
     return runner;
+}
+
+void tide_once_describe(struct tide_once *once, struct tide_strbuf *out)
+{
+    char name[128] = "";
+    tide_mutex_lock(&once->lock); /* while it has the turn it cannot end */
+    if (once->runner)
+        snprintf(name, sizeof name, "%s", tide_task_name(once->runner));
+    tide_mutex_unlock(&once->lock);
+    tide_strbuf_puts(out, "a once");
+    if (*name)
+        tide_strbuf_printf(out, ", which '%s' runs", name);
 }

@@ -24,6 +24,7 @@
 #define TIDE_SYNC_ONCE_H
 
 #include "base/message.h"
+#include "base/strbuf.h"
 #include "base/thread.h"
 #include "sched/wait.h"
 #include "sync/holder.h"
@@ -78,5 +79,8 @@ void tide_once_fail(struct tide_once *once);
 
 /* For the wait graph: whose turn it is, or NULL. */
 struct tide_task *tide_once_runner(struct tide_once *once);
+
+/* And its words: "a once, which 'load' runs". */
+void tide_once_describe(struct tide_once *once, struct tide_strbuf *out);
 
 #endif

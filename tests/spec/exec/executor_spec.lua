@@ -161,7 +161,7 @@ describe("executor", function()
       local pool = helper.pool { name = "cats" }
       pool:shutdown()
       assert.matches("cannot submit to cats: it has been shut down", helper.raised(pool.submit, pool, value))
-      assert.matches("shut down", helper.raised(function() pool:map(value, { 1 }):collect() end))
+      assert.matches("shut down", helper.raised(pool.map, pool, value, { 1 }))
       assert.is_true(pool:shutdown()) -- again
       assert.is_true(pool:shutdown { cancel = "all" })
     end)

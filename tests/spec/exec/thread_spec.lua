@@ -139,7 +139,7 @@ describe("thread", function()
   describe("join", function()
     it("raises before the start", function()
       local t = tm.thread { target = print, name = "new" }
-      assert.matches("cannot join thread 'new': it was not started", raised(t.join, t))
+      assert.matches("cannot join thread 'new': it was not started; call start", raised(t.join, t))
       assert.matches("it was not started", raised(t.result, t))
       assert.matches("it was not started", raised(t.error, t))
     end)
