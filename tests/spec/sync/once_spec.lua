@@ -146,7 +146,8 @@ describe("once", function()
     local e = helper.raised(o.run, o, function()
       return tm.submit(function() return o:run(print) end):result()
     end)
-    assert.matches("deadlock: .* waits for the run of a once, which '.*' runs, which", tostring(e)) -- whoever of the two came last
+    -- whoever of the two came last
+    assert.matches("deadlock: .* waits for the run of a once, which '.*' runs, which", tostring(e))
     assert.matches("waits for the result of '.*', which", tostring(e))
     local a, b, go = tm.once(), tm.once(), tm.barrier(2)
     local pool = helper.pool()
