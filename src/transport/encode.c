@@ -92,7 +92,8 @@ static int classify(struct tide_packer *p, int index, enum tide_kind *kind)
         return 0;
     case LUA_TFUNCTION:
         if (lua_iscfunction(L, index))
-            return tide_refuse(p, index, "a C function travels only as a member of a loaded module; send a Lua function that calls it");
+            return tide_refuse(p, index,
+                               "a C function travels only as a member of a loaded module; send a Lua function that calls it");
         *kind = TIDE_KIND_FUNCTION;
         return 0;
     case LUA_TTHREAD:

@@ -125,7 +125,8 @@ woken 'tm.submit(function() tm.semaphore(0):acquire(0.2) e:set() end)'
 woken 'tm.submit(function() local c = tm.condition() c:with(c.wait, c, 0.2) e:set() end)'
 woken 'tm.submit(function() tm.barrier(2, { timeout = 0.2 }):wait() e:set() end)'
 woken 'tm.submit(function() pcall(tm.timeout, 0.2, tm.event().wait, tm.event()) e:set() end)'
-woken 'local q = tm.queue() local f = tm.submit(function() q:get() end) tm.submit(function() pcall(f.result, f, 0.2) f:cancel() e:set() end)'
+woken 'local q = tm.queue() local f = tm.submit(function() q:get() end)
+  tm.submit(function() pcall(f.result, f, 0.2) f:cancel() e:set() end)'
 woken 'tm.submit(function() tm.hash.file("/bin/sh", "sha256") e:set() end)'
 begin -e "$tm local e = tm.event() tm.on_signal('USR1', function() e:set() end)
   print('ready') io.stdout:flush() e:wait() print('woken')"

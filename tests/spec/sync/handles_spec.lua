@@ -1,5 +1,5 @@
--- Whatever is shared between tasks is a handle: it travels every way that a value can, and is the same object wherever it
--- arrives. What each of them does there is told by its own spec.
+-- Whatever is shared between tasks is a handle: it travels every way that a value can, and is the same object wherever
+-- it arrives. What each of them does there is told by its own spec.
 local tm = require "tidemill"
 local helper = require "helper"
 
@@ -86,7 +86,7 @@ local ways = {
     return mine:get()
   end,
   ["through tm.map"] = function(h)
-    for _, back in tm.map(function(a) return a end, { h }) do return back end
+    return tm.map(function(a) return a end, { h }):collect()[1]
   end,
 }
 
