@@ -2,12 +2,12 @@
 
 #include "base/alloc.h"
 #include "base/time.h"
-#include "fake_worker.h"
+#include "racers.h"
 #include "sync/event.h"
 
 #include <sched.h>
 
-enum { MANY = 100000, WAITERS = 4, ROUNDS = 5000 };
+enum { MANY = 100000, WAITERS = 4 };
 
 static struct tide_worker worker;
 static struct tide_event *event;
@@ -141,107 +141,28 @@ static void new_fails_without_memory(void **state)
 
 /* ---- wake, time-out and interruption at once ---- */
 
-struct waiter {
-    pthread_t thread;
-    uint32_t seed;
-    _Atomic(struct tide_task *) task;
-    long outcome[TIDE_WAIT_INTERRUPTED + 1], left_over;
-    long interruptions; /* by the interrupter */
-};
-
-static struct waiter waiters[WAITERS];
-static _Atomic int running, interrupting;
-
-/* False: the event was set, so there was no wait. */
-static bool wait_once(struct waiter *me, struct tide_task *task)
+/* The last racer sets and clears, the others wait. */
+static void wait_or_set(struct racer *me, struct tide_task *task)
 {
-    uint32_t random = fake_random(&me->seed);
-    int64_t deadline = random % 4 == 0 ? TIDE_NEVER : tide_now_ns() + (int64_t)(random % 30000);
-    enum tide_wait_state how;
+    if (me->number == WAITERS) {
+        tide_event_set(event);
+        tide_event_clear(event);
+        racer_pause(&me->seed);
+        return;
+    }
     tide_wait_begin(task);
     if (tide_event_enqueue(event, &task->waiter, task) == 0) {
-        how = fake_wait(task, deadline);
-    } else if (tide_wait_abandon(task)) {
+        racer_wait(me, task, true);
+    } else if (racer_skip(me, task)) {
         sched_yield();
-        return false;
-    } else {
-        how = fake_wait(task, TIDE_NEVER);
+        return;
     }
     tide_event_leave(event, &task->waiter);
-    me->outcome[how]++;
-    return true;
-}
-
-static void *wait_often(void *arg)
-{
-    struct waiter *me = arg;
-    struct tide_worker own;
-    fake_worker_open(&own);
-    struct tide_task *task = fake_task();
-    atomic_store(&me->task, task);
-    for (int i = 0; i < ROUNDS;)
-        i += wait_once(me, task);
-    atomic_fetch_sub(&running, 1);
-    while (atomic_load(&interrupting)) /* it looks at this task until the end */
-        sched_yield();
-    fake_take_mail();
-    me->left_over += fake_ready() != NULL;
-    tide_task_free(task);
-    fake_worker_close(&own);
-    return NULL;
-}
-
-/* Up to 30 us, about as long as a time-out here. */
-static void pause_at_random(uint32_t *seed)
-{
-    int64_t until = tide_now_ns() + (int64_t)(fake_random(seed) % 30000);
-    do
-        sched_yield();
-    while (tide_now_ns() < until);
-}
-
-static void *interrupt_often(void *arg)
-{
-    uint32_t seed = fake_seed() + 77;
-    (void)arg;
-    while (atomic_load(&running)) {
-        struct waiter *victim = &waiters[fake_random(&seed) % WAITERS];
-        struct tide_task *task = atomic_load(&victim->task);
-        if (task)
-            victim->interruptions += tide_wait_interrupt(task, 0);
-        pause_at_random(&seed);
-    }
-    atomic_store(&interrupting, 0);
-    return NULL;
 }
 
 static void each_wait_has_one_winner(void **state)
 {
-    pthread_t interrupter;
-    uint32_t seed = fake_seed();
-    atomic_store(&running, WAITERS);
-    atomic_store(&interrupting, 1);
-    for (int i = 0; i < WAITERS; i++) {
-        waiters[i] = (struct waiter){.seed = seed * 31 + (uint32_t)i + 1};
-        assert_int_equal(tide_thread_start(&waiters[i].thread, 0, "wait", wait_often, &waiters[i]), 0);
-    }
-    assert_int_equal(tide_thread_start(&interrupter, 0, "interrupt", interrupt_often, NULL), 0);
-    while (atomic_load(&running)) {
-        tide_event_set(event);
-        tide_event_clear(event);
-        pause_at_random(&seed);
-    }
-    pthread_join(interrupter, NULL);
-    for (int i = 0; i < WAITERS; i++) {
-        struct waiter *w = &waiters[i];
-        pthread_join(w->thread, NULL);
-        print_message("woken %ld, timed out %ld, interrupted %ld\n", w->outcome[TIDE_WAIT_WOKEN],
-                      w->outcome[TIDE_WAIT_TIMED_OUT], w->outcome[TIDE_WAIT_INTERRUPTED]);
-        assert_int_equal(w->outcome[TIDE_WAIT_INTERRUPTED], w->interruptions);
-        assert_int_equal(
-            w->outcome[TIDE_WAIT_WOKEN] + w->outcome[TIDE_WAIT_TIMED_OUT] + w->outcome[TIDE_WAIT_INTERRUPTED], ROUNDS);
-        assert_int_equal(w->left_over, 0);
-    }
+    race(WAITERS + 1, wait_or_set);
 }
 
 #define EVENT_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

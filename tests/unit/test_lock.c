@@ -2,14 +2,14 @@
 
 #include "base/alloc.h"
 #include "base/time.h"
-#include "fake_worker.h"
+#include "racers.h"
 #include "sync/lock.h"
 
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { THREADS = 4, ROUNDS = 4000 };
+enum { RACERS = 4 };
 
 static struct tide_worker worker;
 static struct tide_lock *lock;
@@ -325,18 +325,10 @@ static void new_fails_without_memory(void **state)
 
 /* ---- release, time-out and interruption at once ---- */
 
-struct taker {
-    pthread_t thread;
-    uint32_t seed;
-    _Atomic(struct tide_task *) task;
-    long taken, late, interrupted, together, left_over;
-};
-
-static struct taker takers[THREADS];
-static _Atomic int running, interrupting, inside;
+static _Atomic int inside;
 
 /* True: it has the lock. */
-static bool take_or_wait(struct taker *me, struct tide_task *task, int64_t deadline)
+static bool take_or_wait(struct racer *me, struct tide_task *task)
 {
     enum tide_lock_waiting sort = TIDE_LOCK_NEWCOMER;
     if (tide_lock_try(lock, task) == TIDE_LOCK_TAKEN)
@@ -344,90 +336,37 @@ static bool take_or_wait(struct taker *me, struct tide_task *task, int64_t deadl
     for (;;) {
         tide_wait_begin(task);
         if (tide_lock_enqueue(lock, &task->waiter, task, sort) == TIDE_LOCK_TAKEN) {
-            if (!tide_wait_abandon(task))
-                fake_wait(task, TIDE_NEVER);
+            racer_skip(me, task);
             return true;
         }
-        enum tide_wait_state how = fake_wait(task, deadline);
-        if (how != TIDE_WAIT_WOKEN) {
+        if (racer_wait(me, task, true) != TIDE_WAIT_WOKEN) {
             tide_lock_leave(lock, &task->waiter);
-            me->late += how == TIDE_WAIT_TIMED_OUT;
-            me->interrupted += how == TIDE_WAIT_INTERRUPTED;
             return false;
         }
         if (tide_lock_resume(lock, task) == TIDE_LOCK_TAKEN)
             return true;
-        if (tide_now_ns() >= deadline) {
+        if (fake_random(&me->seed) % 4 == 0) { /* its time is over by now */
             tide_lock_pass_on(lock);
-            me->late++;
             return false;
         }
         sort = TIDE_LOCK_LOST;
     }
 }
 
-static void *take_often(void *arg)
+static void take_once(struct racer *me, struct tide_task *task)
 {
-    struct taker *me = arg;
-    struct tide_worker own;
-    fake_worker_open(&own);
-    struct tide_task *task = fake_task();
-    atomic_store(&me->task, task);
-    for (int i = 0; i < ROUNDS; i++) {
-        uint32_t random = fake_random(&me->seed);
-        int64_t deadline = random % 4 == 0 ? TIDE_NEVER : tide_now_ns() + (int64_t)(random % 40000);
-        if (!take_or_wait(me, task, deadline))
-            continue;
-        me->taken++;
-        me->together += atomic_fetch_add(&inside, 1) != 0;
-        if (random % 8 == 0)
-            sched_yield();
-        atomic_fetch_sub(&inside, 1);
-        tide_lock_release(lock, task);
-    }
-    atomic_fetch_sub(&running, 1);
-    while (atomic_load(&interrupting)) /* it looks at this task until the end */
+    if (!take_or_wait(me, task))
+        return;
+    me->wrong += atomic_fetch_add(&inside, 1) != 0;
+    if (fake_random(&me->seed) % 8 == 0)
         sched_yield();
-    fake_take_mail();
-    me->left_over += fake_ready() != NULL;
-    tide_task_free(task);
-    fake_worker_close(&own);
-    return NULL;
-}
-
-static void *interrupt_often(void *arg)
-{
-    uint32_t seed = fake_seed() + 77;
-    (void)arg;
-    while (atomic_load(&running)) {
-        struct tide_task *task = atomic_load(&takers[fake_random(&seed) % THREADS].task);
-        if (task)
-            tide_wait_interrupt(task, 0);
-        sched_yield();
-    }
-    atomic_store(&interrupting, 0);
-    return NULL;
+    atomic_fetch_sub(&inside, 1);
+    tide_lock_release(lock, task);
 }
 
 static void however_waits_end_one_has_it(void **state)
 {
-    pthread_t interrupter;
-    atomic_store(&running, THREADS);
-    atomic_store(&interrupting, 1);
-    for (int i = 0; i < THREADS; i++) {
-        takers[i] = (struct taker){.seed = fake_seed() * 31 + (uint32_t)i + 1};
-        assert_int_equal(tide_thread_start(&takers[i].thread, 0, "take", take_often, &takers[i]), 0);
-    }
-    assert_int_equal(tide_thread_start(&interrupter, 0, "interrupt", interrupt_often, NULL), 0);
-    pthread_join(interrupter, NULL);
-    for (int i = 0; i < THREADS; i++) {
-        struct taker *t = &takers[i];
-        pthread_join(t->thread, NULL);
-        print_message("taken %ld, timed out %ld, interrupted %ld\n", t->taken, t->late, t->interrupted);
-        assert_int_equal(t->together, 0);
-        assert_int_equal(t->left_over, 0);
-        assert_int_equal(t->taken + t->late + t->interrupted, ROUNDS);
-    }
+    race(RACERS, take_once);
     assert_false(tide_lock_locked(lock));
     take(tasks[0]);
     release(tasks[0]);
