@@ -169,7 +169,8 @@ static void refusals_name_functions_and_variables(void **state)
            "is(refused(1, {cb = fetch}), \"cannot send 'conn' (upvalue of the function at script.lua:4), in field 'cb' of \"\n"
            "  .. 'argument 2: file handles stay in the thread that opened them')\n"
            "local m = refused_function(coroutine.wrap(print))\n"
-           "is(m, 'cannot send the function: a C function travels only as a member of a loaded module')\n"
+           "is(m, 'cannot send the function: a C function travels only as a member of a loaded module; '\n"
+           "  .. 'send a Lua function that calls it')\n"
            "conn:close()\n");
 }
 
