@@ -51,7 +51,7 @@ local function spin(ms)
   local g <close> = guard()
   local until_when = tm.monotonic() + ms / 1000
   local n = 0
-  while tm.monotonic() < until_when do n = n + 1 end
+  repeat n = n + 1 until tm.monotonic() >= until_when
   spins:add(n)
   return n
 end
