@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/random.h"
 #include "base/time.h"
 #include "sched/runtime.h"
 
@@ -97,15 +98,9 @@ void tide_periodic_stop(struct tide_periodic *p)
 
 /* ---- instants ---- */
 
-/* xorshift64*: Vigna, "An experimental exploration of Marsaglia's xorshift generators, scrambled" (2016). */
 static int64_t random_up_to(struct tide_periodic *p, int64_t most)
 {
-    uint64_t x = p->jitter_state;
-    x ^= x >> 12;
-    x ^= x << 25;
-    x ^= x >> 27;
-    p->jitter_state = x;
-    return (int64_t)((double)(x * 0x2545f4914f6cdd1d >> 11) * 0x1p-53 * (double)most);
+    return (int64_t)((double)(tide_random(&p->jitter_state) >> 11) * 0x1p-53 * (double)most);
 }
 
 static bool is_calendar(const struct tide_periodic *p)
@@ -136,7 +131,7 @@ static int look_again(struct tide_periodic *p, int64_t when)
     return tide_alarm_set(&p->alarm, p->home, when);
 }
 
-/* Arms for the next instant. There is none any more: stops. */
+/* Arms for the next instant; there is one. */
 static int arm(struct tide_periodic *p)
 {
     if (!is_calendar(p))
@@ -215,21 +210,52 @@ static double interval_of(const struct tide_periodic *p)
     return (double)p->options.interval * 1e-9;
 }
 
+static double following(struct tide_periodic *p, double instant)
+{
+    return is_calendar(p) ? p->calls->next(p, instant) : instant + interval_of(p);
+}
+
+/* Starts what was queued, if nothing runs: one, unless it ends at once. */
+static void run_queued(struct tide_periodic *p)
+{
+    while (p->queued && !p->running && !atomic_load(&p->stopped) && !over(p)) {
+        double instant = p->queued_since;
+        p->queued--;
+        p->queued_since = following(p, instant);
+        run_once(p, instant, tide_wall_seconds() - instant);
+    }
+}
+
+/* The same where each of them is to have its run: one after the other, or beside each other. */
+static void come_for_all(struct tide_periodic *p, uint64_t count, double first, double wall)
+{
+    if (p->running && p->options.overlap == TIDE_OVERLAP_SKIP) {
+        miss(p, count);
+    } else if (p->options.overlap == TIDE_OVERLAP_CONCURRENT) {
+        for (; count > 0 && !atomic_load(&p->stopped) && !over(p); count--, first = following(p, first))
+            tick(p, first, wall - first);
+    } else {
+        if (p->queued == 0)
+            p->queued_since = first;
+        p->queued += count;
+        run_queued(p);
+    }
+}
+
 static void come_to_grid(struct tide_periodic *p)
 {
     int64_t now = tide_now_ns() - p->shift, first = grid_instant(p, p->step);
-    double wall = tide_wall_seconds();
+    double wall = tide_wall_seconds(), late = (double)(now - first) * 1e-9;
     uint64_t count = 1;
     if (p->options.interval && now > first)
         count += (uint64_t)((now - first) / p->options.interval);
-    uint64_t i = p->options.catch_up == TIDE_CATCH_UP_ALL ? 0 : count - 1;
     p->step += count;
-    double late = (double)(now - first) * 1e-9 - (double)i * interval_of(p);
-    if (p->options.catch_up != TIDE_CATCH_UP_ALL)
-        come_late(p, count, wall - late, late);
-    else
-        for (; i < count; i++, late -= interval_of(p))
-            tick(p, wall - late, late);
+    if (p->options.catch_up == TIDE_CATCH_UP_ALL) {
+        come_for_all(p, count, wall - late, wall);
+        return;
+    }
+    late -= (double)(count - 1) * interval_of(p);
+    come_late(p, count, wall - late, late);
 }
 
 enum { MOST_COUNTED = 100000 }; /* instants of a calendar that are walked through one by one */
@@ -245,33 +271,36 @@ static void come_to_calendar(struct tide_periodic *p)
         return;
     }
     uint64_t count = 0;
-    bool all = p->options.catch_up == TIDE_CATCH_UP_ALL;
     for (double next = first; next > last || count == 0; count++) {
         if (next > wall + tolerance || count == MOST_COUNTED)
             break;
         last = next;
-        if (all)
-            tick(p, next, wall - next);
         next = p->calls->next(p, last);
     }
     double next = p->calls->next(p, count == MOST_COUNTED ? wall : last);
     p->instant = next > last ? next : INFINITY;
-    if (!all)
+    if (p->options.catch_up == TIDE_CATCH_UP_ALL)
+        come_for_all(p, count, first, wall);
+    else
         come_late(p, count, last, wall - last);
 }
 
 static bool no_more(const struct tide_periodic *p)
 {
-    if (over(p))
-        return true;
     if (is_calendar(p))
         return isinf(p->instant);
     return p->options.interval == 0 && p->step > 0;
 }
 
+/* No run will start any more. */
+static bool finished(const struct tide_periodic *p)
+{
+    return atomic_load(&p->stopped) || over(p) || (no_more(p) && !p->queued);
+}
+
 static void settle(struct tide_periodic *p)
 {
-    if (atomic_load(&p->stopped) || (no_more(p) && !p->queued))
+    if (finished(p))
         stop_at_home(p);
     else if (!no_more(p) && arm(p) != 0)
         stop_at_home(p); /* memory for one entry of a heap: there is nothing to go on with */
@@ -303,13 +332,8 @@ void tide_periodic_ended(struct tide_periodic *p, bool failed)
 {
     tide_object_ref(&p->object);
     count_end(p, failed);
-    while (p->queued && !p->running && !atomic_load(&p->stopped) && !over(p)) {
-        double instant = p->queued_since, late = tide_wall_seconds() - instant;
-        p->queued--;
-        p->queued_since = is_calendar(p) ? p->calls->next(p, instant) : instant + interval_of(p);
-        run_once(p, instant, late);
-    }
-    if (over(p) || atomic_load(&p->stopped) || (no_more(p) && !p->queued))
+    run_queued(p);
+    if (finished(p))
         stop_at_home(p);
     tide_object_unref(&p->object);
 }
@@ -323,9 +347,7 @@ int tide_periodic_start(struct tide_periodic *p)
         return TIDE_ESHUTDOWN;
     p->home = home;
     p->start = p->options.delay > TIDE_NEVER - tide_now_ns() ? TIDE_NEVER : tide_now_ns() + p->options.delay;
-    p->jitter_state = (uint64_t)p->start * 0x9e3779b97f4a7c15 ^ (uint64_t)(uintptr_t)p;
-    if (!p->jitter_state)
-        p->jitter_state = 1;
+    p->jitter_state = home->runtime->baton ? tide_baton_draw(home->runtime->baton) : (uint64_t)p->start ^ (uintptr_t)p;
     if (is_calendar(p)) {
         double now = tide_wall_seconds();
         p->instant = p->calls->next(p, now);

@@ -1,7 +1,9 @@
 #include "sync/dict_key.h"
 
 #include "base/error.h"
+#include "base/random.h"
 #include "base/time.h"
+#include "sched/runtime.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -19,9 +21,15 @@ static uint64_t secret[3];
 
 static void seed(void)
 {
-    if (getrandom(secret, sizeof secret, GRND_NONBLOCK) != (ssize_t)sizeof secret)
+    struct tide_runtime *runtime = tide_runtime_get();
+    if (runtime && runtime->baton) { /* the order of the keys is the run's, as that of everything */
+        uint64_t state = runtime->options.seed;
+        for (int i = 0; i < 3; i++)
+            secret[i] = tide_random(&state);
+    } else if (getrandom(secret, sizeof secret, GRND_NONBLOCK) != (ssize_t)sizeof secret) {
         for (int i = 0; i < 3; i++) /* early at boot: the clock and where we were loaded have to do */
             secret[i] = ((uint64_t)tide_now_ns() ^ (uint64_t)(uintptr_t)&secret[i]) * 0x9e3779b97f4a7c15u;
+    }
     for (int i = 0; i < 3; i++)
         secret[i] |= 1;
 }

@@ -70,6 +70,19 @@ out '^at last$'
 run --timeout 0.3 "$dir/far.lua"
 code 124
 
+# instants that passed while the worker sat in C have a run each, if that is wanted
+script all.lua <<'L'
+local tm = require "tidemill"
+local n = 0
+local t = tm.every(0.02, function() n = n + 1 end, { catch_up = "all", max_runs = 10 })
+os.execute("sleep 0.3")
+t:join()
+print(n, t:stats().missed)
+L
+run "$dir/all.lua"
+code 0
+out '^10\t0$'
+
 # the state that a timer lives in is rebuilt: it ends, and says so, and what it captured is not called any more
 script rebuilt.lua <<'L'
 local tm = require "tidemill"

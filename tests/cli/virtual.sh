@@ -46,6 +46,21 @@ cp "$out" "$dir/first"
 run --virtual-time --seed 0 --workers 4 "$dir/race.lua"
 cmp -s "$out" "$dir/first" || complain 'seed 0 and four workers are the default'
 
+# what else draws lots: the jitter of timers, the order of a dict's keys
+script lots.lua <<'L'
+local tm = require "tidemill"
+tm.every(1, function() print(tm.monotonic()) end, { jitter = 0.9, max_runs = 5 }):join()
+local d = tm.dict()
+for i = 1, 20 do d:set("key" .. i, i) end
+print(table.concat(d:keys(), " "))
+L
+run --virtual-time --seed 3 "$dir/lots.lua"
+cp "$out" "$dir/first"
+run --virtual-time --seed 3 "$dir/lots.lua"
+cmp -s "$out" "$dir/first" || complain 'the same seed should draw the same lots'
+run --virtual-time --seed 4 "$dir/lots.lua"
+cmp -s "$out" "$dir/first" && complain 'another seed should draw others'
+
 # a week in a moment
 script week.lua <<'L'
 local tm = require "tidemill"

@@ -125,6 +125,36 @@ static void catching_up_with_all_or_none(void **state)
     end(p);
 }
 
+/* Runs are tasks: none has ended when the next instant is looked at. */
+static void all_come_one_after_the_other(void **state)
+{
+    struct tide_periodic_options options = minute;
+    options.catch_up = TIDE_CATCH_UP_ALL;
+    options.max_runs = 3;
+    seen.keeps_running = true;
+    struct tide_periodic *p = started(&grid, options);
+    pass(p, TIDE_MS(250000));
+    for (int i = 1; i <= 3; i++) {
+        assert_int_equal(seen.count, i);
+        assert_int_equal(p->running, 1);
+        tide_periodic_ended(p, false);
+    }
+    assert_int_equal(seen.count, 3);
+    assert_true(fabs(seen.ticks[2].instant - seen.ticks[0].instant - 120) < 1e-3);
+    assert_int_equal(atomic_load(&p->missed), 0);
+    end(p);
+
+    seen.count = seen.retired = 0;
+    options.max_runs = 0;
+    p = started(&grid, options);
+    pass(p, TIDE_MS(60000));
+    pass(p, TIDE_MS(190000)); /* the first run goes on: an overlap, which skips */
+    assert_int_equal(seen.count, 1);
+    assert_int_equal(atomic_load(&p->missed), 3);
+    tide_periodic_ended(p, false);
+    end(p);
+}
+
 static void overlap_skips_or_queues_or_runs_beside(void **state)
 {
     struct tide_periodic_options options = minute;
@@ -369,6 +399,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_late_tick_tells_what_was_missed, setup, teardown),
         cmocka_unit_test_setup_teardown(catching_up_with_all_or_none, setup, teardown),
+        cmocka_unit_test_setup_teardown(all_come_one_after_the_other, setup, teardown),
         cmocka_unit_test_setup_teardown(overlap_skips_or_queues_or_runs_beside, setup, teardown),
         cmocka_unit_test_setup_teardown(limits_of_runs_and_failures_end_it, setup, teardown),
         cmocka_unit_test_setup_teardown(one_instant_only, setup, teardown),
