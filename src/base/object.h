@@ -14,6 +14,7 @@ struct tide_object;
 struct tide_class {
     const char *name;                        /* also the name of the metatable of its handles, "tidemill.event" */
     void (*destroy)(struct tide_object *);   /* frees the object; nobody else can reach it any more */
+    int kept;                                /* 1: its handles have a place for what bindings/kept.h keeps; most have nothing */
 };
 
 struct tide_object {

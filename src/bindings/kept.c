@@ -2,6 +2,7 @@
 
 #include "transport/handle.h"
 
+#include <assert.h>
 #include <lauxlib.h>
 
 void tide_kept_put(lua_State *L, int index, int first)
@@ -16,7 +17,9 @@ void tide_kept_put(lua_State *L, int index, int first)
     }
     lua_pushinteger(L, count);
     lua_setfield(L, -2, "n");
-    lua_setiuservalue(L, index, TIDE_HANDLE_KEPT);
+    int kept = lua_setiuservalue(L, index, TIDE_HANDLE_KEPT);
+    assert(kept); /* else class->kept is missing */
+    (void)kept;
 }
 
 int tide_kept_push(lua_State *L, int index)

@@ -150,7 +150,7 @@ static void destroy(struct tide_object *object)
     tide_free(thread);
 }
 
-const struct tide_class tide_thread_class = {"tidemill.thread", destroy};
+const struct tide_class tide_thread_class = {"tidemill.thread", destroy, .kept = 1};
 
 struct tide_thread *tide_thread_new(void (*start)(struct tide_entry *entry, struct tide_worker *worker), bool daemon)
 {

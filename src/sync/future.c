@@ -22,7 +22,7 @@ static void destroy(struct tide_object *object)
     tide_free(future);
 }
 
-const struct tide_class tide_future_class = {"tidemill.future", destroy};
+const struct tide_class tide_future_class = {"tidemill.future", destroy, .kept = 1};
 
 void tide_future_init(struct tide_future *future, const struct tide_class *class,
                       void (*start)(struct tide_entry *entry, struct tide_worker *worker))

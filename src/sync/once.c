@@ -27,7 +27,7 @@ static void empty(struct tide_holder *holder)
     tide_message_unref(values);
 }
 
-const struct tide_class tide_once_class = {"tidemill.once", destroy};
+const struct tide_class tide_once_class = {"tidemill.once", destroy, .kept = 1};
 
 struct tide_once *tide_once_new(void)
 {

@@ -58,7 +58,7 @@ void tide_handle_class(lua_State *L, const struct tide_class *class)
 /* out: a handle that has the object and a reference to it */
 static struct handle *push_new(lua_State *L, struct tide_object *object)
 {
-    struct handle *h = lua_newuserdatauv(L, sizeof *h, TIDE_HANDLE_KEPT);
+    struct handle *h = lua_newuserdatauv(L, sizeof *h, object->class->kept);
     *h = (struct handle){0};
     if (lua_rawgetp(L, LUA_REGISTRYINDEX, object->class) != LUA_TTABLE)
         luaL_error(L, "the class %s was not opened in this state", object->class->name);

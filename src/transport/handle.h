@@ -12,7 +12,7 @@
 #include <lua.h>
 #include <stddef.h>
 
-enum { TIDE_HANDLE_KEPT = 1 }; /* the one user value of a handle: what bindings/kept.h keeps there */
+enum { TIDE_HANDLE_KEPT = 1 }; /* the user value of a handle where class->kept: what bindings/kept.h keeps there */
 
 /* Makes the table on top the metatable of the class's handles, registered as class->name. Sets __gc (drops the reference,
  * once), __name, and __metatable, which hides it; the caller has set everything else. in: metatable; out: - */
