@@ -1,6 +1,6 @@
 /* random.h - a small generator of random numbers that a seed decides: SplitMix64 (Steele, Lea, Flood, OOPSLA 2014).
  *
- * Used by   sched/baton.c. Not for secrets.
+ * Used by   sched/baton.c, exec/periodic.c (jitter), sync/dict_key.c (with virtual time). Not for secrets.
  * Threads   one state, one thread at a time.
  */
 #ifndef TIDE_BASE_RANDOM_H
