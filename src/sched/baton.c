@@ -11,10 +11,14 @@
 
 enum {
     FREE = 10000000, /* instructions that cost no time, at one instant: only who computes for long, or polls, moves the clock */
-    COST = 10,      /* ns of each one beyond: about what they take */
+    COST = 10,       /* ns of each one beyond: about what they take */
+    TURN = 100,      /* what a turn counts for at least, in instructions: who polls and does little else gets on, */
+    HANDOVER = 1000, /* where another thread goes on, */
+    ARRIVAL = 10000, /* and where something comes from outside */
     CUT_ONE_IN = 16, /* of the looks that preempt.c takes, each hundred instructions or so */
 };
 
+static const int64_t breath = TIDE_US(100); /* a jump that is shorter is that of somebody who polls */
 static const int64_t patience = TIDE_MS(1000); /* input and output may take so long before the clock goes on beside them */
 
 /* Of what has ended, the first waits so long for the others, and then they are let in in an order of their own. Files are there
@@ -56,6 +60,17 @@ static struct tide_worker *draw_next(struct tide_baton *b)
     return next;
 }
 
+/* ---- somebody is for long: time goes on ---- */
+
+static void charge(struct tide_baton *b, int instructions)
+{
+    b->turn += instructions;
+    b->executed += instructions;
+    b->restless += instructions;
+    if (b->executed > FREE)
+        tide_virtual_set(tide_now_ns() + (int64_t)instructions * COST);
+}
+
 /* ---- nobody is: time goes on ---- */
 
 static struct tide_waiter *first_advance(struct tide_baton *b)
@@ -82,8 +97,11 @@ static int64_t first_timer(struct tide_baton *b)
 
 static void jump(struct tide_baton *b, int64_t to)
 {
-    if (to > tide_now_ns())
+    int64_t now = tide_now_ns();
+    if (to > now)
         tide_virtual_set(to);
+    if (to - now >= breath)
+        b->executed = 0;
     b->rested = b->outside ? patience : 0; /* where the outside was waited for in vain, time goes on at its real pace */
 }
 
@@ -138,6 +156,7 @@ static void let_in(struct tide_baton *b)
     struct tide_list *first;
     while ((first = tide_list_pop(&sorted)) != NULL)
         tide_wait_post(tide_container(first, struct tide_waiter, link)->task);
+    charge(b, ARRIVAL);
 }
 
 /* Nobody has anything to do. True: something has come from outside and was let in, or it was waited for the rest of it. */
@@ -159,7 +178,7 @@ static bool gather(struct tide_baton *b)
 /* Nobody has anything to do: moves the clock, sleeps, or reports that nothing will ever happen again. */
 static void rest(struct tide_baton *b)
 {
-    b->executed = 0;
+    b->restless = 0;
     if (gather(b))
         return;
     struct tide_waiter *advance = first_advance(b);
@@ -189,7 +208,7 @@ static void rest(struct tide_baton *b)
 static struct tide_worker *choose(struct tide_baton *b)
 {
     struct tide_worker *next;
-    if (b->executed > FREE && atomic_load(&b->arrived_count) > 0) /* somebody computes, or polls, for long */
+    if (b->restless > FREE && atomic_load(&b->arrived_count) > 0) /* somebody computes, or polls, for long */
         let_in(b);
     while ((next = draw_next(b)) == NULL)
         rest(b);
@@ -219,6 +238,10 @@ void tide_baton_pass(struct tide_worker *worker, enum tide_turn turn)
     struct tide_baton *b = worker->runtime->baton;
     worker->turn = turn;
     struct tide_worker *next = choose(b);
+    int least = next == worker ? TURN : HANDOVER;
+    if (b->turn < least)
+        charge(b, least - b->turn);
+    b->turn = 0;
     if (next == worker)
         return;
     give(b, next);
@@ -277,9 +300,7 @@ void tide_baton_arrive(struct tide_fifo *woken)
 
 bool tide_baton_spend(struct tide_baton *b, int instructions)
 {
-    b->executed += instructions;
-    if (b->executed > FREE)
-        tide_virtual_set(tide_now_ns() + (int64_t)instructions * COST);
+    charge(b, instructions);
     return tide_random_below(&b->random, CUT_ONE_IN) == 0;
 }
 

@@ -41,7 +41,9 @@ struct tide_baton {
     uint32_t outside;             /* tasks that wait for input or output, */
     uint32_t network;             /* and those of them that wait for other machines */
     uint32_t manual;              /* > 0: the clock moves only by tide_baton_advance */
-    int64_t executed;             /* instructions since all were at rest */
+    int turn;                     /* instructions of this turn, */
+    int64_t executed;             /* those since the clock last jumped, and what else counts as some, */
+    int64_t restless;             /* and since all were last at rest */
     int64_t rested;               /* ns of real time slept since the clock last jumped, while tasks waited for I/O */
     int64_t gather_until;         /* real time: what came from outside is let in then; 0: nothing has come */
     struct tide_mutex lock;       /* rank 60, nothing is called under it */

@@ -73,6 +73,31 @@ code 0
 out '^947289600.0\t947289600\t2000-01-08 00:00:00\t604800.0$'
 within 20 "$start"
 
+# who polls gets on, whatever he does between two looks, and time keeps about its real pace
+script polls.lua <<'L'
+local tm = require "tidemill"
+local path = arg[0]
+local function poll(between)
+  local stop, looks = tm.monotonic() + 1, 0
+  while tm.monotonic() < stop do
+    between()
+    looks = looks + 1
+  end
+  return looks
+end
+local pool = tm.executor { max_workers = 4 }
+print(poll(function() tm.sleep(0) end) > 1000)
+print(poll(function() tm.sleep(1e-9) end) > 1000)
+print(poll(function() assert(tm.fs.read(path)) end) > 1000)
+local four = {}
+for i = 1, 4 do four[i] = pool:submit(poll, function() tm.sleep(0) end) end
+for _, future in ipairs(four) do print(future:result() > 1000) end
+L
+run --timeout 100 --virtual-time "$dir/polls.lua"
+code 0
+cp "$out" "$dir/first"
+[ "$(grep -c '^true$' "$dir/first")" = 7 ] || complain 'all seven should have polled and ended'
+
 run --virtual-time=2031-05-01T09:30:00Z -e 'print(os.date("!%F %T"))'
 out '^2031-05-01 09:30:00$'
 run --virtual-time=2032-02-29 -e 'print(os.date("!%F %T"))'

@@ -66,14 +66,19 @@ describe("virtual time", function()
     local kind, spent = timed(helper.kind, tm.timeout, 0.02, function() while true do end end)
     assert.equal("timeout", kind)
     assert.is_true(spent >= 0.0199 and spent < 0.05)
+    local function look() assert(tm.fs.read "README.md") end
+    for _, between in ipairs { function() tm.sleep(0) end, function() tm.sleep(1e-9) end, look } do
+      stop = tm.monotonic() + 0.02
+      while tm.monotonic() < stop do between() end
+    end
   end)
 
   it("stands while files are read", function()
     local other = tm.submit(function()
-      tm.sleep(1e-3)
+      tm.sleep(1e-2)
       return tm.monotonic()
     end)
-    tm.sleep(1e-6) -- what was computed before counts no more
+    tm.sleep(1e-3) -- what was computed before counts no more
     local before = tm.monotonic()
     for _ = 1, 20 do assert(tm.fs.read "README.md") end
     assert.equal(before, tm.monotonic())
