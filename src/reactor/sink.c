@@ -1,6 +1,6 @@
 /* A body that goes to a file: two buffers, one is filled while libuv's pool writes the other. The reactor never waits for the
- * disk: where both are full the transfer pauses. The file appears under its name when it is complete; until then, and never
- * after a failure, there is NAME.part. */
+ * disk: it opens, closes and renames in the pool as well, and where both buffers are full the transfer pauses. The file
+ * appears under its name when it is complete; until then, and never after a failure, there is NAME.part. */
 #include "base/alloc.h"
 #include "base/strbuf.h"
 #include "reactor/multi.h"
@@ -22,10 +22,11 @@ struct tide_sink_file {
     int fd;
     char *filling, *writing;  /* buffers */
     size_t filled, written, to_write;
-    bool busy;                /* the pool writes */
+    bool busy;                /* the pool has it: opens, or writes */
     bool closing, keep;
     int error;                /* an errno */
     uv_fs_t request;
+    uv_work_t end;
 };
 
 static void free_file(struct tide_sink_file *file)
@@ -38,45 +39,39 @@ static void free_file(struct tide_sink_file *file)
     tide_free(file);
 }
 
-static struct tide_sink_file *open_file(struct tide_transfer *t)
-{
-    struct tide_strbuf part = {0};
-    struct tide_sink_file *file = tide_calloc(1, sizeof *file);
-    if (!file)
-        return NULL;
-    tide_strbuf_printf(&part, "%s.part", t->request.path);
-    file->transfer = t;
-    file->part = tide_strbuf_detach(&part);
-    file->filling = tide_malloc(BUFFER);
-    file->writing = tide_malloc(BUFFER);
-    file->fd = -1;
-    if (tide_pool_ready()) {
-        file->error = errno;
-    } else if (file->part && file->filling && file->writing) {
-        file->fd = open(file->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-        file->error = file->fd < 0 ? errno : 0;
-    } else {
-        file->error = ENOMEM;
-    }
-    return file;
-}
-
 /* ---- the end ---- */
 
-static void finish(struct tide_sink_file *file)
+/* In the pool: nobody else has the file any more. */
+static void put_away(uv_work_t *work)
 {
-    struct tide_transfer *t = file->transfer;
-    if (file->fd >= 0 && close(file->fd) != 0 && !file->error)
-        file->error = errno;
+    struct tide_sink_file *file = work->data;
     bool opened = file->fd >= 0;
+    if (opened && close(file->fd) != 0 && !file->error)
+        file->error = errno;
     file->fd = -1;
-    if (file->keep && !file->error && rename(file->part, t->request.path) != 0)
+    if (file->keep && !file->error && rename(file->part, file->transfer->request.path) != 0)
         file->error = errno;
     if (opened && (!file->keep || file->error))
         unlink(file->part); /* a file that cannot be removed is only left over */
+}
+
+static void put_away_cb(uv_work_t *work, int status)
+{
+    struct tide_sink_file *file = work->data;
+    struct tide_transfer *t = file->transfer;
     int error = file->error;
+    (void)status; /* nobody cancels it */
     free_file(file);
     tide_transfer_written(t, error);
+}
+
+static void finish(struct tide_sink_file *file)
+{
+    file->end.data = file;
+    if (file->fd >= 0 && uv_queue_work(tide_reactor_loop(), &file->end, put_away, put_away_cb) == 0)
+        return;
+    put_away(&file->end);
+    put_away_cb(&file->end, 0);
 }
 
 /* ---- writing ---- */
@@ -104,6 +99,8 @@ static void go_on(struct tide_sink_file *file)
         swap(file);
         if (!file->busy)
             finish(file);
+    } else if (file->error) {
+        tide_transfer_fail(t, "file", "cannot write '%s': %s", t->request.path, strerror(file->error));
     } else if (t->paused) {
         t->paused = false;
         t->active_at = tide_reactor_now_ns();
@@ -137,6 +134,54 @@ static void write_on(struct tide_sink_file *file)
         file->busy = false;
         file->error = -failed;
     }
+}
+
+/* ---- the beginning ---- */
+
+static void opened_cb(uv_fs_t *request)
+{
+    struct tide_sink_file *file = request->data;
+    ssize_t result = request->result;
+    uv_fs_req_cleanup(request);
+    file->busy = false;
+    if (result < 0)
+        file->error = (int)-result;
+    else
+        file->fd = (int)result;
+    go_on(file);
+}
+
+static void open_part(struct tide_sink_file *file)
+{
+    int flags = UV_FS_O_WRONLY | UV_FS_O_CREAT | UV_FS_O_TRUNC | O_CLOEXEC;
+    file->request.data = file;
+    file->busy = true;
+    int failed = uv_fs_open(tide_reactor_loop(), &file->request, file->part, flags, 0666, opened_cb);
+    if (failed) {
+        file->busy = false;
+        file->error = -failed;
+    }
+}
+
+static struct tide_sink_file *open_file(struct tide_transfer *t)
+{
+    struct tide_strbuf part = {0};
+    struct tide_sink_file *file = tide_calloc(1, sizeof *file);
+    if (!file)
+        return NULL;
+    tide_strbuf_printf(&part, "%s.part", t->request.path);
+    file->transfer = t;
+    file->part = tide_strbuf_detach(&part);
+    file->filling = tide_malloc(BUFFER);
+    file->writing = tide_malloc(BUFFER);
+    file->fd = -1;
+    if (tide_pool_ready())
+        file->error = errno;
+    else if (file->part && file->filling && file->writing)
+        open_part(file);
+    else
+        file->error = ENOMEM;
+    return file;
 }
 
 int tide_sink_write(struct tide_transfer *t, const char *data, size_t size)
