@@ -147,7 +147,7 @@ static void free_callback(lua_State *L, struct callback *callback)
 
 static void retired(struct tide_periodic *periodic)
 {
-    struct tide_state *state = periodic->home->state;
+    struct tide_state *state = tide_worker_current()->state;
     free_callback(state ? state->L : NULL, callback_of(periodic));
     periodic->subject = NULL;
 }
@@ -203,44 +203,29 @@ static void name_it(lua_State *L, int fn, struct callback *callback)
         snprintf(callback->name, sizeof callback->name, "callback of a timer");
 }
 
-/* The values that the callback needs are in the registry: a callback that has them. NULL: out of memory. */
-static struct callback *new_callback(int function, int anchor, int count, tide_calendar_next *next, void *calendar)
-{
-    struct callback *callback = tide_calloc(1, sizeof *callback);
-    if (callback)
-        *callback = (struct callback){
-            .function = function, .anchor = anchor, .count = count, .next = next, .calendar = calendar};
-    return callback;
-}
-
 int tide_timer_start(lua_State *L, int fn, int count, const struct tide_periodic_options *options, tide_calendar_next *next,
                      int calendar)
 {
-    int anchor = LUA_NOREF;
-    if (next) {
-        lua_pushvalue(L, calendar);
-        anchor = luaL_ref(L, LUA_REGISTRYINDEX);
-    }
-    int function = keep_function(L, fn, count);
-    struct callback *callback = new_callback(function, anchor, count, next, next ? lua_touserdata(L, calendar) : NULL);
+    struct callback *callback = tide_calloc(1, sizeof *callback);
     const struct tide_periodic_calls *calls = next ? &calendar_calls : &grid_calls;
     struct tide_periodic *periodic = callback ? tide_periodic_new(options, calls, callback) : NULL;
     if (!periodic) {
-        luaL_unref(L, LUA_REGISTRYINDEX, function);
-        luaL_unref(L, LUA_REGISTRYINDEX, anchor);
         tide_free(callback);
         return luaL_error(L, "not enough memory");
     }
-    callback->periodic = periodic;
+    *callback = (struct callback){.periodic = periodic, .function = LUA_NOREF, .anchor = LUA_NOREF, .count = count, .next = next};
     name_it(L, fn, callback);
-    tide_bind_new(L, &periodic->object);
-    tide_handle_register(L, -1); /* ticks carry this very handle */
-    int failed = tide_periodic_start(periodic);
-    if (failed) {
-        free_callback(L, callback);
-        periodic->subject = NULL;
-        return luaL_error(L, failed == TIDE_ESHUTDOWN ? "cannot start a timer: the program is ending" : "not enough memory");
+    tide_bind_new(L, &periodic->object); /* where memory is short from here on it goes with its handle */
+    tide_handle_register(L, -1);         /* ticks carry this very handle */
+    if (next) {
+        callback->calendar = lua_touserdata(L, calendar);
+        lua_pushvalue(L, calendar);
+        callback->anchor = luaL_ref(L, LUA_REGISTRYINDEX);
     }
+    callback->function = keep_function(L, fn, count);
+    int failed = tide_periodic_start(periodic);
+    if (failed)
+        return luaL_error(L, failed == TIDE_ESHUTDOWN ? "cannot start a timer: the program is ending" : "not enough memory");
     tide_list_append(&tide_state_of(L)->timers, &callback->link);
     return 1;
 }
