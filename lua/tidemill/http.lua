@@ -94,7 +94,7 @@ local function perform(method, url, options, jar)
   else
     res, err = attempt(spec, target, over)
   end
-  if res and jar then jar.lines = res._cookies or jar.lines end
+  if res and jar then jar.lines = res._cookies end
   return res, err
 end
 

@@ -73,7 +73,7 @@ function lazy.timings(self)
 end
 
 function lazy.cookies(self)
-  return M.cookie_table(self._cookies or "")
+  return M.cookie_table(self._cookies)
 end
 
 function Response.__index(self, key)
@@ -90,12 +90,12 @@ function Response:__tostring()
   return ("response %d of %s"):format(self.status, self.url)
 end
 
---- By name and value, from libcurl's lines.
+--- By name and value, from libcurl's lines. One that the server takes back stands there with a time that is over.
 function M.cookie_table(lines)
-  local cookies = {}
+  local cookies, now = {}, os.time()
   for line in lines:gmatch("[^\n]+") do
-    local name, value = line:match("([^\t]*)\t([^\t]*)$")
-    if name then cookies[name] = value end
+    local expires, name, value = line:match("(%d+)\t([^\t]*)\t([^\t]*)$")
+    if name and (expires == "0" or tonumber(expires) > now) then cookies[name] = value end
   end
   return cookies
 end
@@ -127,7 +127,7 @@ function M.new(spec, status, version, head, body, url, redirects, elapsed, timin
     status = status, version = versions[version], url = url, redirects = redirects, elapsed = elapsed,
     _timings = timings,
     body = not stream and (not spec.path or status >= 300) and body or nil,
-    path = spec.path, method = spec.method, _head = head, _cookies = cookies ~= "" and cookies or nil, _stream = stream,
+    path = spec.path, method = spec.method, _head = head, _cookies = cookies, _stream = stream,
   }, Response)
 end
 

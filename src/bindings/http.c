@@ -225,8 +225,9 @@ static int push_response(lua_State *L, struct tide_transfer *transfer, int64_t s
     lua_pushinteger(L, response->redirects);
     lua_pushnumber(L, (lua_Number)(tide_real_now_ns() - started) * 1e-9);
     if (stream) /* the end is not known yet */
-        return 7;
-    push_timings(L, &response->timings);
+        lua_pushnil(L);
+    else
+        push_timings(L, &response->timings);
     push_buffer(L, &response->cookies);
     return 9;
 }

@@ -18,7 +18,7 @@ void tide_body_head_over(struct tide_transfer *t)
 {
     if (t->request.sink != TIDE_SINK_STREAM || t->has_head)
         return;
-    tide_easy_take_version(t);
+    tide_easy_take_head(t);
     tide_strbuf_clear(&t->response.url);
     tide_strbuf_puts(&t->response.url, t->target.url);
     tide_mutex_lock(&t->operation.lock);

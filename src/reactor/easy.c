@@ -301,9 +301,10 @@ void tide_easy_stop(void)
         tide_curl.curl_easy_cleanup(idle[--idle_count].easy);
 }
 
-void tide_easy_take_version(struct tide_transfer *t)
+void tide_easy_take_head(struct tide_transfer *t)
 {
     long version = 0;
+    take_cookies(t);
     tide_curl.curl_easy_getinfo(t->easy, CURLINFO_HTTP_VERSION, &version);
     t->response.version = version == CURL_HTTP_VERSION_2_0 ? 20 : version == CURL_HTTP_VERSION_1_0 ? 10 : 11;
 }
@@ -311,9 +312,8 @@ void tide_easy_take_version(struct tide_transfer *t)
 void tide_easy_take_results(struct tide_transfer *t)
 {
     take_timings(t);
-    take_cookies(t);
     if (!t->has_head) /* else it was told already */
-        tide_easy_take_version(t);
+        tide_easy_take_head(t);
 }
 
 /* A proxy was asked for a tunnel and said no: libcurl calls that an error in receiving. */

@@ -84,8 +84,8 @@ int tide_easy_prepare(struct tide_transfer *transfer);
 /* After a hop: timings, cookies and HTTP version into the response. */
 void tide_easy_take_results(struct tide_transfer *transfer);
 
-/* The HTTP version of the response that the handle is receiving, into it: 10, 11 or 20. */
-void tide_easy_take_version(struct tide_transfer *transfer);
+/* Behind the head of the response that the handle is receiving: its HTTP version (10, 11 or 20) and the cookies, into it. */
+void tide_easy_take_head(struct tide_transfer *transfer);
 
 /* Gives the handle back, if it has one; the multi handle has it no more. */
 void tide_easy_release(struct tide_transfer *transfer);
