@@ -133,9 +133,7 @@ describe("cancelling", function()
       if i % 5 == 0 then futures[i - 2]:cancel() end
     end
     tm.wait(futures)
-    collectgarbage()
-    collectgarbage()
-    helper.eventually(function() return http.stats().operations == 0 end)
+    web.all_ended()
     web.in_progress(0)
   end)
 end)
