@@ -48,7 +48,7 @@ struct tide_periodic_calls {
     /* A calendar's first instant after `after`, seconds since the epoch; a value not above `after`: there is none any more.
      * NULL for the others. */
     double (*next)(struct tide_periodic *periodic, double after);
-    /* Nothing runs and nothing will: lets go of `subject`. */
+    /* Nothing runs and nothing will, or it goes and never started: lets go of `subject`. */
     void (*retired)(struct tide_periodic *periodic);
 };
 
@@ -100,8 +100,7 @@ extern const struct tide_class tide_periodic_class;
 struct tide_periodic *tide_periodic_new(const struct tide_periodic_options *options, const struct tide_periodic_calls *calls,
                                         void *subject);
 
-/* On the worker that becomes its home. 0; TIDE_ENOMEM, TIDE_ESHUTDOWN (the run is ending): it is as before, `retired` is not
- * called. */
+/* On the worker that becomes its home. 0; TIDE_ENOMEM, TIDE_ESHUTDOWN (the run is ending): it is as before. */
 int tide_periodic_start(struct tide_periodic *periodic);
 
 /* Home: a run that calls->run queued is about to begin. False: it was stopped before; it does nothing, and does not count.

@@ -27,6 +27,7 @@ local function collect()
 end
 
 --- Waits until the I/O thread does nothing any more. A stream that a task left open goes with the garbage of its worker, so
+function M.all_ended()
 --- all workers collect theirs.
   collect()
   helper.eventually(function()
