@@ -256,6 +256,29 @@ static void a_calendar_follows_the_wall_clock(void **state)
     end(p);
 }
 
+static int64_t armed_for(struct tide_periodic *p)
+{
+    return p->home->timers.at[p->alarm.timer.place - 1].when;
+}
+
+/* A little late, so that one wake-up serves many: a 16,384th of the interval at most, and half a millisecond. */
+static void ticks_of_long_intervals_come_together(void **state)
+{
+    static const struct {
+        int64_t interval, unit;
+    } cases[] = {{TIDE_MS(3600000), 1 << 19}, {TIDE_MS(10000), 1 << 19}, {TIDE_MS(1000), 1 << 15}, {TIDE_MS(1), 32},
+                 {TIDE_US(20), 1}, {1, 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct tide_periodic_options options = {.delay = cases[i].interval, .interval = cases[i].interval};
+        struct tide_periodic *p = started(&grid, options);
+        int64_t late = armed_for(p) - p->start;
+        assert_true(late >= 0 && late < cases[i].unit);
+        assert_int_equal(armed_for(p) % cases[i].unit, 0);
+        seen.retired = 0;
+        end(p);
+    }
+}
+
 static void the_end_of_the_run_stops_it(void **state)
 {
     struct tide_periodic *p = started(&grid, minute);
@@ -266,7 +289,10 @@ static void the_end_of_the_run_stops_it(void **state)
     assert_int_equal(atomic_load(&runtime->holds), 0);
     struct tide_periodic *late = tide_periodic_new(&minute, &grid, NULL);
     assert_int_equal(tide_periodic_start(late), TIDE_ESHUTDOWN);
-    tide_object_unref(&late->object);
+    assert_int_equal(seen.retired, 1);
+    tide_object_unref(&late->object); /* with what it holds */
+    assert_int_equal(seen.retired, 2);
+    seen.retired = 1;
     end(p);
 }
 
@@ -404,6 +430,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(limits_of_runs_and_failures_end_it, setup, teardown),
         cmocka_unit_test_setup_teardown(one_instant_only, setup, teardown),
         cmocka_unit_test_setup_teardown(a_calendar_follows_the_wall_clock, setup, teardown),
+        cmocka_unit_test_setup_teardown(ticks_of_long_intervals_come_together, setup, teardown),
         cmocka_unit_test_setup_teardown(the_end_of_the_run_stops_it, setup, teardown),
         cmocka_unit_test_setup_teardown(who_waits_is_woken_when_it_is_retired, setup, teardown),
         cmocka_unit_test_setup_teardown(a_run_that_is_queued_is_stopped_too, setup, teardown),

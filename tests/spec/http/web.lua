@@ -26,9 +26,9 @@ local function collect()
   collectgarbage()
 end
 
---- Waits until the I/O thread does nothing any more. A stream that a task left open goes with the garbage of its worker, so
+--- Waits until the I/O thread does nothing any more. A stream that a task left open goes with the garbage of its
+--- worker, so all collect theirs.
 function M.all_ended()
---- all workers collect theirs.
   collect()
   helper.eventually(function()
     if tm.http.stats().operations == 0 then return true end
