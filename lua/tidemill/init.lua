@@ -3,7 +3,9 @@
 local core = require("tidemill.core")
 
 local M = {}
-for name, value in pairs(core) do M[name] = value end
+for name, value in pairs(core) do
+  if not name:find(".", 1, true) then M[name] = value end -- else the methods of a class
+end
 M.watch = nil -- what as_completed, wait and gather are made of
 M.cron = nil -- what the module tidemill.cron is made of
 M.http = nil -- what the module tidemill.http is made of

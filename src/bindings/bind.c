@@ -15,6 +15,8 @@ void tide_bind_class(lua_State *L, const struct tide_class *class, const luaL_Re
     lua_newtable(L);
     if (methods)
         luaL_setfuncs(L, methods, 0);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -4, class->name);
     lua_setfield(L, -2, "__index");
     tide_handle_class(L, class);
 }

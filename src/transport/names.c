@@ -336,12 +336,19 @@ bool tide_names_reflects(const char *name, size_t size)
     return false;
 }
 
+/* What people need not see of it: that a global is one, and where the methods of a class are kept ("tidemill.event.wait"). */
+static size_t unseen(const char *name, size_t size)
+{
+    static const char global[] = "_G", method[] = "tidemill.core\0tidemill.";
+    if (size > sizeof global && memcmp(name, global, sizeof global) == 0)
+        return sizeof global;
+    return size >= sizeof method && memcmp(name, method, sizeof method - 1) == 0 ? sizeof "tidemill.core" : 0;
+}
+
 void tide_names_print(const char *name, size_t size, char *out, size_t room)
 {
-    size_t cut = size < room - 1 ? size : room - 1;
-    const char *from = size > 3 && memcmp(name, "_G", 3) == 0 ? name + 3 : name;
-    cut = from == name ? cut : (size - 3 < room - 1 ? size - 3 : room - 1);
-    memcpy(out, from, cut);
+    size_t from = unseen(name, size), cut = size - from < room - 1 ? size - from : room - 1;
+    memcpy(out, name + from, cut);
     for (size_t i = 0; i < cut; i++)
         if (out[i] == '\0')
             out[i] = '.';
