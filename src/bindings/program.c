@@ -370,9 +370,9 @@ static int exit_code(void)
 static bool all_done(void *arg)
 {
     struct tide_worker *main = arg;
-    if (!program.main_ended || !tide_list_empty(&main->live) || atomic_load(&program.runtime.holds) > 0)
+    if (!program.main_ended || atomic_load(&main->live_count) > main->daemon_runs || atomic_load(&program.runtime.holds) > 0)
         return false;
-    if (tide_threads_daemons() == 0)
+    if (atomic_load(&program.runtime.daemons) == 0)
         return true;
     tide_runtime_shutdown(&program.runtime, exit_code()); /* only daemons are left: they are cancelled, and waited for */
     return false;

@@ -58,7 +58,9 @@ static void retire_if_idle(struct tide_periodic *p)
     tide_wait_claim_all(&p->waiters, &woken);
     tide_mutex_unlock(&p->lock);
     tide_wait_post_all(&woken);
-    if (!p->options.daemon)
+    if (p->options.daemon)
+        tide_runtime_daemon_drop(runtime);
+    else
         tide_runtime_release(runtime);
     tide_object_unref(&p->object);
 }
@@ -168,6 +170,7 @@ static bool over(const struct tide_periodic *p)
 static void count_end(struct tide_periodic *p, bool failed)
 {
     p->running--;
+    p->home->daemon_runs -= p->options.daemon;
     if (failed) {
         atomic_fetch_add(&p->failures, 1);
         p->failures_in_row++;
@@ -185,6 +188,7 @@ static void run_once(struct tide_periodic *p, double instant, double late)
     tick.number = atomic_fetch_add(&p->runs, 1) + 1;
     p->pending_missed = 0;
     p->running++;
+    p->home->daemon_runs += p->options.daemon;
     if (p->calls->run(p, &tick) != 0)
         count_end(p, true);
 }
@@ -376,7 +380,9 @@ int tide_periodic_start(struct tide_periodic *p)
     }
     tide_alarm_open(&p->alarm, home);
     tide_object_ref(&p->object); /* until it is retired */
-    if (!p->options.daemon)
+    if (p->options.daemon)
+        tide_runtime_daemon_add(home->runtime);
+    else
         tide_runtime_hold(home->runtime);
     return 0;
 }

@@ -30,7 +30,7 @@ static struct {
     struct tide_mutex lock;
     /* protected by lock; the counts are read without */
     struct tide_list threads; /* started and unfinished, place LAUNCHED */
-    _Atomic size_t count, daemons;
+    _Atomic size_t count;
     _Atomic uint32_t numbers; /* any thread: the last of "Thread-7" */
 } registry = {
     .owner = {.object = {.class = &registry_class, .refs = 1}, .calls = &calls},
@@ -105,11 +105,10 @@ static bool let_go(struct tide_future *future)
 static void release(bool daemon)
 {
     struct tide_runtime *runtime = tide_runtime_get();
-    if (daemon) {
-        tide_runtime_hold(runtime); /* so that main is woken: it waits for cancelled daemons, without counting them as holds */
-        atomic_fetch_sub(&registry.daemons, 1);
-    }
-    tide_runtime_release(runtime);
+    if (daemon)
+        tide_runtime_daemon_drop(runtime);
+    else
+        tide_runtime_release(runtime);
 }
 
 static void on_ending(struct tide_future_owner *owner, struct tide_future *future, enum tide_future_state state)
@@ -243,7 +242,7 @@ int tide_thread_launch(struct tide_thread *thread)
         tide_list_append(&registry.threads, &future->link);
         atomic_fetch_add(&registry.count, 1);
         if (atomic_load(&thread->daemon))
-            atomic_fetch_add(&registry.daemons, 1);
+            tide_runtime_daemon_add(runtime);
         else
             tide_runtime_hold(runtime);
         atomic_store(&thread->id, atomic_fetch_add_explicit(&runtime->next_task_id, 1, memory_order_relaxed) + 1);
@@ -290,11 +289,6 @@ bool tide_thread_cancel(struct tide_thread *thread)
 size_t tide_threads_count(void)
 {
     return atomic_load(&registry.count);
-}
-
-size_t tide_threads_daemons(void)
-{
-    return atomic_load(&registry.daemons);
 }
 
 size_t tide_threads_list(struct tide_thread **out, size_t room)

@@ -123,7 +123,6 @@ void tide_thread_gave_up(struct tide_thread *thread);
 
 /* Started and unfinished ones. */
 size_t tide_threads_count(void);
-size_t tide_threads_daemons(void);
 
 /* Writes at most `room` of them, oldest first, each with a reference, the caller's; returns how many there are. */
 size_t tide_threads_list(struct tide_thread **out, size_t room);

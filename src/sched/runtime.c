@@ -317,6 +317,18 @@ void tide_runtime_release(struct tide_runtime *runtime)
         wake_main(runtime);
 }
 
+void tide_runtime_daemon_add(struct tide_runtime *runtime)
+{
+    atomic_fetch_add(&runtime->daemons, 1);
+}
+
+void tide_runtime_daemon_drop(struct tide_runtime *runtime)
+{
+    tide_runtime_hold(runtime); /* its release wakes main */
+    atomic_fetch_sub(&runtime->daemons, 1);
+    tide_runtime_release(runtime);
+}
+
 /* ---- life ---- */
 
 static void deliver_signals(struct tide_mail *mail, struct tide_worker *worker)

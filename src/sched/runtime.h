@@ -78,6 +78,7 @@ struct tide_runtime {
     _Atomic int64_t active;              /* see activity below */
     _Atomic uint32_t reporting;          /* 1: engine.deadlock reads the stacks of all; who wakes meanwhile holds still */
     _Atomic int64_t holds;               /* reasons for the program not to end */
+    _Atomic int64_t daemons;             /* what the program's end cancels instead of waiting for it */
     _Atomic uint32_t stopping;           /* 1: workers leave their loop once they have no task */
     _Atomic uint32_t closing;            /* 1: the run is being shut down; nothing new may start */
     _Atomic uint32_t next_task_id;
@@ -153,6 +154,10 @@ void tide_runtime_nudge(struct tide_runtime *runtime);
 /* Any thread: one reason more, or less, for the program to stay. The last one wakes main. */
 void tide_runtime_hold(struct tide_runtime *runtime);
 void tide_runtime_release(struct tide_runtime *runtime);
+
+/* Any thread: one daemon more, or less. Main is woken, as it waits for those that it has cancelled. */
+void tide_runtime_daemon_add(struct tide_runtime *runtime);
+void tide_runtime_daemon_drop(struct tide_runtime *runtime);
 
 /* ---- activity: the proof that nobody waits for ever ----
  * `active` counts what can still make something happen: each worker that is not parked, each parked one with a timer armed,

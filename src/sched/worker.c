@@ -327,7 +327,7 @@ static bool step(struct tide_worker *w, bool fresh)
 static bool has_news(struct tide_worker *w, bool fresh)
 {
     return w->next || !tide_mailbox_empty(&w->mail) || (fresh && w->index && tide_runtime_may_take(w->runtime, w)) ||
-           atomic_load(&w->runtime->stopping);
+           (atomic_load(&w->runtime->stopping) && tide_list_empty(&w->live)); /* else what it waits for wakes it */
 }
 
 /* Spinning is a bet that news comes within a few microseconds, as between two tasks that talk to each other. A worker that

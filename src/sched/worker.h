@@ -90,6 +90,7 @@ struct tide_worker {
     _Atomic uint32_t busy;           /* 1 while a task runs */
     _Atomic(struct tide_task *) running; /* that task: is it worth to spin until it lets go of a lock? (sync/lock.c) */
     _Atomic uint32_t ready_count, cut_count;
+    uint32_t daemon_runs;          /* of the live tasks: runs of timers that the program's end does not wait for */
     _Atomic uint32_t live_count;
     _Atomic uint32_t depth;          /* nested loops on its C stack: it takes no new tasks while others can */
     _Atomic int64_t next_due;        /* nearest timer */

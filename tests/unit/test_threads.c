@@ -133,11 +133,11 @@ static void name_and_daemon_are_fixed_by_the_start(void **state)
     assert_int_equal(tide_thread_set_daemon(thread, false), TIDE_EAGAIN);
     assert_string_equal(tide_thread_name(thread), "other");
     assert_string_equal(thread->future.name, "other");
-    assert_int_equal(tide_threads_daemons(), 1);
+    assert_int_equal(atomic_load(&tide_runtime_get()->daemons), 1);
     assert_int_equal(holds(), 0);
     assert_true(start_next(thread));
     end(thread, TIDE_FUTURE_DONE);
-    assert_int_equal(tide_threads_daemons(), 0);
+    assert_int_equal(atomic_load(&tide_runtime_get()->daemons), 0);
     tide_thread_unref(thread);
 }
 
