@@ -4,7 +4,7 @@
 ---@class tidemill.tick
 ---@field number integer 1 for the first run
 ---@field instant number when it was due, in seconds since the epoch
----@field late number seconds between that and the start of the run
+---@field late number seconds between when it was due (instant and jitter) and the start of the run
 ---@field missed integer instants since the last run that had no run of their own
 ---@field timer tidemill.timer
 

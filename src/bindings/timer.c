@@ -76,7 +76,7 @@ static int run_base(lua_State *L)
     struct run *run = lua_touserdata(L, 1);
     struct callback *callback = callback_of(run->periodic);
     int count = 1;
-    if (!tide_periodic_begin(run->periodic))
+    if (!tide_periodic_begin(run->periodic, &run->tick))
         return 0;
     lua_pushcfunction(L, tide_call_traceback);
     lua_rawgeti(L, LUA_REGISTRYINDEX, callback->function);

@@ -8,9 +8,11 @@
 
 #include <assert.h>
 #include <math.h>
+#include <string.h>
 
 static const int64_t second = 1000000000;
 static const int64_t most_slack = 1 << 19; /* ns */
+static const int64_t end_of_time = TIDE_NEVER - (1 << 20);
 static const int64_t calendar_look = TIDE_MS(10000); /* a wall clock that was set is noticed after this */
 static const double correction = 3 * 3600;           /* seconds: set back by more, and a calendar begins anew */
 static const double tolerance = 0.0005;              /* seconds by which the two clocks may disagree within one look */
@@ -21,6 +23,7 @@ static void destroy(struct tide_object *object)
     assert(!tide_timer_armed(&p->alarm.timer) && tide_list_empty(&p->waiters));
     if (!p->home) /* it never started */
         p->calls->retired(p);
+    tide_free(p->queue);
     tide_free(p);
 }
 
@@ -68,7 +71,7 @@ static void retire_if_idle(struct tide_periodic *p)
 static void stop_at_home(struct tide_periodic *p)
 {
     atomic_store(&p->stopped, true);
-    p->queued = 0;
+    p->stretches = 0;
     tide_alarm_close(&p->alarm, p->home);
     retire_if_idle(p);
 }
@@ -134,30 +137,49 @@ static int64_t round_up(const struct tide_periodic *p, int64_t when)
     return (when + unit - 1) & -unit;
 }
 
+/* However far away it is: what is armed is no deadlock. */
 static int arm_at(struct tide_periodic *p, int64_t when)
 {
-    p->shift = p->options.jitter ? random_up_to(p, p->options.jitter) : 0;
-    if (when > TIDE_NEVER - p->shift - most_slack)
-        return tide_alarm_set(&p->alarm, p->home, TIDE_NEVER - 1); /* however far away it is: what is armed is no deadlock */
-    return tide_alarm_set(&p->alarm, p->home, round_up(p, when + p->shift));
+    return tide_alarm_set(&p->alarm, p->home, when >= end_of_time ? end_of_time : round_up(p, when));
 }
 
-static int look_again(struct tide_periodic *p, int64_t when)
+static double shift_of(const struct tide_periodic *p)
 {
+    return (double)p->shift * 1e-9;
+}
+
+static int arm_grid(struct tide_periodic *p)
+{
+    int64_t instant = grid_instant(p, p->step);
+    p->shift = p->options.jitter ? random_up_to(p, p->options.jitter) : 0;
+    return arm_at(p, instant > TIDE_NEVER - p->shift ? TIDE_NEVER : instant + p->shift);
+}
+
+/* A calendar goes on with this instant. Its tick comes before the instant behind it, however much jitter is asked for: else
+ * it would take that one's place. */
+static void await_instant(struct tide_periodic *p, double instant)
+{
+    int64_t most = p->options.jitter;
+    p->instant = instant;
     p->shift = 0;
-    return tide_alarm_set(&p->alarm, p->home, when);
+    if (!most || isinf(instant))
+        return;
+    double gap = (p->calls->next(p, instant) - instant) * (double)second;
+    p->shift = random_up_to(p, gap > 0 && gap < (double)most ? (int64_t)gap : most);
+}
+
+static int arm_calendar(struct tide_periodic *p)
+{
+    double left = (p->instant + shift_of(p) - tide_wall_seconds()) * (double)second;
+    if (left > (double)calendar_look)
+        left = (double)calendar_look;
+    return arm_at(p, tide_now_ns() + (left > 0 ? (int64_t)left : 0));
 }
 
 /* Arms for the next instant; there is one. */
 static int arm(struct tide_periodic *p)
 {
-    if (!is_calendar(p))
-        return arm_at(p, grid_instant(p, p->step));
-    double left = p->instant - tide_wall_seconds();
-    int64_t now = tide_now_ns();
-    if (left * (double)second > (double)calendar_look)
-        return look_again(p, now + calendar_look);
-    return arm_at(p, left > 0 ? now + (int64_t)(left * (double)second) : now);
+    return is_calendar(p) ? arm_calendar(p) : arm_grid(p);
 }
 
 /* ---- ticks ---- */
@@ -181,16 +203,23 @@ static void count_end(struct tide_periodic *p, bool failed)
         atomic_store(&p->stopped, true);
 }
 
-/* It is not retired in here, whatever happens: the caller goes on with it, and settles it. */
-static void run_once(struct tide_periodic *p, double instant, double late)
+/* An instant: in seconds since the epoch, for people, and by the clock that counts, jitter included. */
+struct moment {
+    double instant;
+    int64_t due;
+};
+
+/* It is not retired in here, whatever happens: the caller goes on with it, and settles it. False: out of memory. */
+static bool run_once(struct tide_periodic *p, struct moment at, uint64_t missed)
 {
-    struct tide_tick tick = {.missed = p->pending_missed, .instant = instant, .late = late > 0 ? late : 0};
+    struct tide_tick tick = {.missed = missed, .instant = at.instant, .due = at.due};
     tick.number = atomic_fetch_add(&p->runs, 1) + 1;
-    p->pending_missed = 0;
     p->running++;
     p->home->daemon_runs += p->options.daemon;
-    if (p->calls->run(p, &tick) != 0)
+    bool queued = p->calls->run(p, &tick) == 0;
+    if (!queued)
         count_end(p, true);
+    return queued;
 }
 
 static void miss(struct tide_periodic *p, uint64_t count)
@@ -199,113 +228,175 @@ static void miss(struct tide_periodic *p, uint64_t count)
     atomic_fetch_add(&p->missed, count);
 }
 
+static uint64_t take_missed(struct tide_periodic *p)
+{
+    uint64_t missed = p->pending_missed;
+    p->pending_missed = 0;
+    return missed;
+}
+
+static struct moment later(struct tide_periodic *p, struct moment at, uint64_t steps)
+{
+    if (!is_calendar(p)) {
+        int64_t passed = (int64_t)steps * p->options.interval; /* not beyond the present */
+        return (struct moment){at.instant + (double)passed * 1e-9, at.due + passed};
+    }
+    for (; steps > 0; steps--) {
+        double instant = p->calls->next(p, at.instant);
+        at = (struct moment){instant, at.due + (int64_t)((instant - at.instant) * (double)second)};
+    }
+    return at;
+}
+
+/* Instants that follow each other, each of which waits for the run before it. */
+struct tide_stretch {
+    struct moment first;
+    uint64_t count;
+    uint64_t missed; /* before the first of them */
+};
+
+static struct tide_stretch *new_stretch(struct tide_periodic *p)
+{
+    if (p->stretches == p->room) {
+        uint32_t room = p->room ? 2 * p->room : 4;
+        struct tide_stretch *larger = tide_realloc(p->queue, room * sizeof *larger);
+        if (!larger)
+            return NULL;
+        p->queue = larger;
+        p->room = room;
+    }
+    return &p->queue[p->stretches++];
+}
+
+/* Where none was missed since the last that is queued, these follow it: each instant has its run, is queued or missed. */
+static void queue(struct tide_periodic *p, struct moment first, uint64_t count)
+{
+    if (p->stretches && !p->pending_missed) {
+        p->queue[p->stretches - 1].count += count;
+        return;
+    }
+    struct tide_stretch *stretch = new_stretch(p);
+    if (stretch)
+        *stretch = (struct tide_stretch){first, count, take_missed(p)};
+    else
+        miss(p, count);
+}
+
+/* Starts what is queued, if nothing runs: one, unless it ends at once. */
+static void run_queued(struct tide_periodic *p)
+{
+    while (p->stretches && !p->running && !atomic_load(&p->stopped) && !over(p)) {
+        struct tide_stretch *stretch = p->queue, now = *stretch;
+        stretch->missed = 0;
+        if (--stretch->count > 0)
+            stretch->first = later(p, stretch->first, 1);
+        else
+            memmove(p->queue, p->queue + 1, --p->stretches * sizeof *p->queue);
+        run_once(p, now.first, now.missed);
+    }
+}
+
 /* One instant has come. */
-static void tick(struct tide_periodic *p, double instant, double late)
+static void tick(struct tide_periodic *p, struct moment at)
 {
     if (atomic_load(&p->stopped) || over(p))
         return;
-    if (!p->running || p->options.overlap == TIDE_OVERLAP_CONCURRENT) {
-        run_once(p, instant, late);
-    } else if (p->options.overlap == TIDE_OVERLAP_SKIP) {
+    if (!p->running || p->options.overlap == TIDE_OVERLAP_CONCURRENT)
+        run_once(p, at, take_missed(p));
+    else if (p->options.overlap == TIDE_OVERLAP_SKIP)
         miss(p, 1);
-    } else if (p->queued++ == 0) {
-        p->queued_since = instant;
+    else
+        queue(p, at, 1);
+}
+
+enum {
+    MOST_COUNTED = 100000, /* instants of a calendar that are walked through one by one */
+    MOST_AT_ONCE = 10000,  /* runs that one look begins beside each other: each is a task */
+};
+
+static void run_all_at_once(struct tide_periodic *p, uint64_t count, struct moment at)
+{
+    if (count > MOST_AT_ONCE) {
+        miss(p, count - MOST_AT_ONCE);
+        at = later(p, at, count - MOST_AT_ONCE);
+        count = MOST_AT_ONCE;
+    }
+    for (; count > 0 && !atomic_load(&p->stopped) && !over(p); count--) {
+        if (!run_once(p, at, take_missed(p))) { /* for the rest there is no memory either */
+            miss(p, count - 1);
+            return;
+        }
+        if (count > 1)
+            at = later(p, at, 1);
     }
 }
 
-/* `count` instants have passed since the last ring, and no run for each is wanted; the last was `late` seconds ago. */
-static void come_late(struct tide_periodic *p, uint64_t count, double instant, double late)
-{
-    if (count > 1 && p->options.catch_up == TIDE_CATCH_UP_NONE) {
-        miss(p, count);
-        return;
-    }
-    miss(p, count - 1);
-    tick(p, instant, late);
-}
-
-static double interval_of(const struct tide_periodic *p)
-{
-    return (double)p->options.interval * 1e-9;
-}
-
-static double following(struct tide_periodic *p, double instant)
-{
-    return is_calendar(p) ? p->calls->next(p, instant) : instant + interval_of(p);
-}
-
-/* Starts what was queued, if nothing runs: one, unless it ends at once. */
-static void run_queued(struct tide_periodic *p)
-{
-    while (p->queued && !p->running && !atomic_load(&p->stopped) && !over(p)) {
-        double instant = p->queued_since;
-        p->queued--;
-        p->queued_since = following(p, instant);
-        run_once(p, instant, tide_wall_seconds() - instant);
-    }
-}
-
-/* The same where each of them is to have its run: one after the other, or beside each other. */
-static void come_for_all(struct tide_periodic *p, uint64_t count, double first, double wall)
+/* `count` instants have passed since the last look, and each is to have its run: one after the other, or beside each other. */
+static void come_for_all(struct tide_periodic *p, uint64_t count, struct moment first)
 {
     if (p->running && p->options.overlap == TIDE_OVERLAP_SKIP) {
         miss(p, count);
     } else if (p->options.overlap == TIDE_OVERLAP_CONCURRENT) {
-        for (; count > 0 && !atomic_load(&p->stopped) && !over(p); count--, first = following(p, first))
-            tick(p, first, wall - first);
+        run_all_at_once(p, count, first);
     } else {
-        if (p->queued == 0)
-            p->queued_since = first;
-        p->queued += count;
+        queue(p, first, count);
         run_queued(p);
+    }
+}
+
+/* `count` instants have passed since the last look. */
+static void come(struct tide_periodic *p, uint64_t count, struct moment first)
+{
+    if (p->options.catch_up == TIDE_CATCH_UP_ALL) {
+        come_for_all(p, count, first);
+    } else if (count > 1 && p->options.catch_up == TIDE_CATCH_UP_NONE) {
+        miss(p, count);
+    } else {
+        miss(p, count - 1);
+        tick(p, later(p, first, count - 1));
     }
 }
 
 static void come_to_grid(struct tide_periodic *p)
 {
-    int64_t now = tide_now_ns() - p->shift, first = grid_instant(p, p->step);
-    double wall = tide_wall_seconds(), late = (double)(now - first) * 1e-9;
+    int64_t first = grid_instant(p, p->step), late = tide_now_ns() - p->shift - first;
     uint64_t count = 1;
-    if (p->options.interval && now > first)
-        count += (uint64_t)((now - first) / p->options.interval);
+    if (p->options.interval && late > 0)
+        count += (uint64_t)(late / p->options.interval);
     p->step += count;
-    if (p->options.catch_up == TIDE_CATCH_UP_ALL) {
-        come_for_all(p, count, wall - late, wall);
-        return;
-    }
-    late -= (double)(count - 1) * interval_of(p);
-    come_late(p, count, wall - late, late);
+    come(p, count, (struct moment){tide_wall_seconds() - shift_of(p) - (double)late * 1e-9, first + p->shift});
 }
-
-enum { MOST_COUNTED = 100000 }; /* instants of a calendar that are walked through one by one */
 
 static void come_to_calendar(struct tide_periodic *p)
 {
-    double wall = tide_wall_seconds() - (double)p->shift * 1e-9, first = p->instant, last = first;
-    if (wall < first - tolerance) {
-        /* Early: a look at the clock, or it was set back. Instants that had their run get no second one, unless it was
-         * corrected by so much that nothing would run for hours. */
-        if (first - wall > correction && p->calls->next(p, wall) < first - correction)
-            p->instant = p->calls->next(p, wall);
+    double wall = tide_wall_seconds(), first = p->instant, last = first, next = first;
+    if (p->wall - wall > correction) { /* set back by so much that it would wait for hours: goes on from there */
+        p->wall = wall;
+        await_instant(p, p->calls->next(p, wall));
         return;
     }
+    if (wall > p->wall) /* set back by less: what had its run gets no second one */
+        p->wall = wall;
+    double passed = wall - shift_of(p);
+    if (passed < first - tolerance)
+        return; /* only a look at the clock */
     uint64_t count = 0;
-    for (double next = first; next > last || count == 0; count++) {
-        if (next > wall + tolerance || count == MOST_COUNTED)
-            break;
+    do {
         last = next;
         next = p->calls->next(p, last);
-    }
-    double next = p->calls->next(p, count == MOST_COUNTED ? wall : last);
-    p->instant = next > last ? next : INFINITY;
-    if (p->options.catch_up == TIDE_CATCH_UP_ALL)
-        come_for_all(p, count, first, wall);
-    else
-        come_late(p, count, last, wall - last);
+        count++;
+    } while (next > last && next <= passed + tolerance && count < MOST_COUNTED);
+    if (count == MOST_COUNTED)
+        next = p->calls->next(p, passed);
+    struct moment at = {first, tide_now_ns() - (int64_t)((passed - first) * (double)second)};
+    await_instant(p, next > last ? next : INFINITY);
+    come(p, count, at);
 }
 
 static bool no_more(const struct tide_periodic *p)
 {
+    if (tide_now_ns() >= end_of_time) /* which virtual time may reach */
+        return true;
     if (is_calendar(p))
         return isinf(p->instant);
     return p->options.interval == 0 && p->step > 0;
@@ -314,7 +405,7 @@ static bool no_more(const struct tide_periodic *p)
 /* No run will start any more. */
 static bool finished(const struct tide_periodic *p)
 {
-    return atomic_load(&p->stopped) || over(p) || (no_more(p) && !p->queued);
+    return atomic_load(&p->stopped) || over(p) || (no_more(p) && !p->stretches);
 }
 
 static void settle(struct tide_periodic *p)
@@ -339,8 +430,10 @@ static void ring(struct tide_alarm *alarm, struct tide_worker *worker)
     tide_object_unref(&p->object);
 }
 
-bool tide_periodic_begin(struct tide_periodic *p)
+bool tide_periodic_begin(struct tide_periodic *p, struct tide_tick *tick)
 {
+    int64_t late = tide_now_ns() - tick->due;
+    tick->late = late > 0 ? (double)late * 1e-9 : 0;
     if (!atomic_load(&p->revoked))
         return true;
     atomic_fetch_sub(&p->runs, 1);
@@ -368,10 +461,9 @@ int tide_periodic_start(struct tide_periodic *p)
     p->start = p->options.delay > TIDE_NEVER - tide_now_ns() ? TIDE_NEVER : tide_now_ns() + p->options.delay;
     p->jitter_state = home->runtime->baton ? tide_baton_draw(home->runtime->baton) : (uint64_t)p->start ^ (uintptr_t)p;
     if (is_calendar(p)) {
-        double now = tide_wall_seconds();
-        p->instant = p->calls->next(p, now);
-        if (!(p->instant > now))
-            p->instant = INFINITY;
+        p->wall = tide_wall_seconds();
+        double first = p->calls->next(p, p->wall);
+        await_instant(p, first > p->wall ? first : INFINITY);
     }
     int failed = arm(p);
     if (failed) {

@@ -29,6 +29,7 @@
 #include <stdint.h>
 
 struct tide_periodic;
+struct tide_stretch;
 
 enum tide_overlap { TIDE_OVERLAP_SKIP = 0, TIDE_OVERLAP_QUEUE, TIDE_OVERLAP_CONCURRENT };
 enum tide_catch_up { TIDE_CATCH_UP_NONE = 0, TIDE_CATCH_UP_ONE, TIDE_CATCH_UP_ALL };
@@ -37,8 +38,9 @@ enum tide_catch_up { TIDE_CATCH_UP_NONE = 0, TIDE_CATCH_UP_ONE, TIDE_CATCH_UP_AL
 struct tide_tick {
     uint64_t number; /* 1, 2, … of this timer's runs */
     uint64_t missed; /* instants since the last run that had none of their own */
-    double late;     /* seconds between the instant and the start of the run */
-    double instant;  /* when it was due: seconds since the epoch */
+    double instant;  /* which one of the grid or calendar: seconds since the epoch */
+    int64_t due;     /* ns of the monotonic clock: the same, and its jitter */
+    double late;     /* seconds between that and the beginning of the run, which says it */
 };
 
 /* All at home. */
@@ -76,12 +78,13 @@ struct tide_periodic {
     int64_t start;           /* of the grid: its first instant */
     uint64_t step;           /* which instant of the grid is next */
     double instant;          /* a calendar's next; seconds since the epoch */
+    double wall;             /* a calendar's: the latest time that it has seen */
     uint64_t jitter_state;
-    int64_t shift;           /* ns by which the armed tick is later than its instant */
+    int64_t shift;           /* ns by which the next tick is later than its instant */
     uint32_t running;
-    uint64_t queued;         /* ticks that wait for the run before them */
-    double queued_since;     /* the instant of the first of those */
-    uint64_t pending_missed; /* for the next run's tick */
+    struct tide_stretch *queue; /* instants that wait for the run before them */
+    uint32_t stretches, room;
+    uint64_t pending_missed; /* since the last run, or the last that is queued */
     uint64_t failures_in_row;
     /* any thread; written at home */
     _Atomic uint64_t runs, failures, missed;
@@ -103,9 +106,9 @@ struct tide_periodic *tide_periodic_new(const struct tide_periodic_options *opti
 /* On the worker that becomes its home. 0; TIDE_ENOMEM, TIDE_ESHUTDOWN (the run is ending): it is as before. */
 int tide_periodic_start(struct tide_periodic *periodic);
 
-/* Home: a run that calls->run queued is about to begin. False: it was stopped before; it does nothing, and does not count.
- * Either way tide_periodic_ended follows. */
-bool tide_periodic_begin(struct tide_periodic *periodic);
+/* Home: a run that calls->run queued is about to begin; tick->late is set. False: it was stopped before; it does nothing, and
+ * does not count. Either way tide_periodic_ended follows. */
+bool tide_periodic_begin(struct tide_periodic *periodic, struct tide_tick *tick);
 
 /* Home: a run that calls->run queued has ended. */
 void tide_periodic_ended(struct tide_periodic *periodic, bool failed);

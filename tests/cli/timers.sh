@@ -28,6 +28,33 @@ run "$dir/alive.lua"
 code 0
 [ "$(cat "$out")" = "$(printf 'main ends\nafter main')" ] || complain 'the program should wait for its timer'
 
+# not even one whose callback waits, goes on beside itself, or is queued; it is cancelled, here and on a worker
+script daemons.lua <<'L'
+local tm = require "tidemill"
+local function wait(ms) tm.sleep(ms / 1000) end
+local q = tm.queue()
+local function forever()
+  local x <close> = setmetatable({}, { __close = function() io.stdout:write("cancelled\n") end })
+  q:get()
+end
+tm.every(0.01, forever, { daemon = true })
+tm.every(0.01, function() wait(50) end, { daemon = true, overlap = "concurrent" })
+tm.every(0.01, function() wait(50) end, { daemon = true, overlap = "queue" })
+tm.submit(function()
+  local none = tm.event()
+  tm.every(0.01, function() none:wait() end, { daemon = true })
+end):result()
+wait(100)
+print("main ends")
+L
+for mode in "" --virtual-time; do
+    start=$(now)
+    run --timeout 30 $mode "$dir/daemons.lua"
+    code 0
+    [ "$(cat "$out")" = "$(printf 'main ends\ncancelled')" ] || complain 'the callback should be cancelled behind main'
+    within 5 "$start"
+done
+
 # a wait for a timer that is alive is no deadlock; one for a stopped one is over
 script wait.lua <<'L'
 local tm = require "tidemill"

@@ -21,8 +21,11 @@ static double calendar_step;
 
 static int run(struct tide_periodic *p, const struct tide_tick *tick)
 {
-    assert_true(seen.count < MOST);
-    seen.ticks[seen.count++] = *tick;
+    if (seen.count < MOST) {
+        seen.ticks[seen.count] = *tick;
+        seen.ticks[seen.count].late = (double)(tide_now_ns() - tick->due) * 1e-9;
+    }
+    seen.count++;
     if (seen.no_memory)
         return TIDE_ENOMEM;
     if (!seen.keeps_running)
@@ -247,12 +250,61 @@ static void a_calendar_follows_the_wall_clock(void **state)
     assert_true(seen.ticks[0].instant == first - calendar_step);
     assert_true(p->instant == first);
     p->instant = first + 2 * calendar_step; /* put back a little: what has run does not run again */
+    p->wall += 2 * calendar_step;
     p->alarm.ring(&p->alarm, p->home);
     assert_true(p->instant == first + 2 * calendar_step);
-    p->instant = first + 48 * calendar_step; /* put back by days: corrected, it goes on from the present */
+    p->instant = first + 3 * calendar_step; /* put back by more than three hours: corrected, it goes on from the present */
+    p->wall += 1.5 * calendar_step;
     p->alarm.ring(&p->alarm, p->home);
     assert_true(p->instant == first);
     assert_int_equal(seen.count, 1);
+    end(p);
+}
+
+/* However far away the next instant is: it is the step of the clock that counts. */
+static void a_small_step_back_repeats_nothing(void **state)
+{
+    calendar_step = 86400;
+    struct tide_periodic *p = started(&calendar, (struct tide_periodic_options){.catch_up = TIDE_CATCH_UP_ONE});
+    p->instant += calendar_step; /* it has run, and now the clock is put back across its instant */
+    double instant = p->instant;
+    p->wall += 12;
+    p->alarm.ring(&p->alarm, p->home);
+    assert_true(p->instant == instant);
+    assert_int_equal(seen.count, 0);
+    end(p);
+}
+
+static void jitter_never_reaches_the_next_instant(void **state)
+{
+    struct tide_periodic_options options = {.catch_up = TIDE_CATCH_UP_ONE, .jitter = TIDE_MS(100 * 3600000.0)};
+    struct tide_periodic *p = started(&calendar, options);
+    for (int i = 0; i < 20; i++) {
+        assert_true(p->shift >= 0 && p->shift < (int64_t)calendar_step * 1000000000);
+        p->instant -= 1.5 * calendar_step; /* due, whatever the jitter */
+        p->shift = 0;
+        p->alarm.ring(&p->alarm, p->home);
+        assert_int_equal(seen.count, i + 1);
+    }
+    end(p);
+}
+
+/* What was missed lies between the two that are queued. */
+static void queued_runs_know_their_instants(void **state)
+{
+    struct tide_periodic_options options = minute;
+    options.overlap = TIDE_OVERLAP_QUEUE;
+    seen.keeps_running = true;
+    struct tide_periodic *p = started(&grid, options);
+    pass(p, TIDE_MS(60000));
+    pass(p, TIDE_MS(60000));
+    pass(p, TIDE_MS(180000));
+    tide_periodic_ended(p, false);
+    tide_periodic_ended(p, false);
+    tide_periodic_ended(p, false);
+    assert_int_equal(seen.count, 3);
+    assert_int_equal(seen.ticks[1].missed, 0);
+    assert_int_equal(seen.ticks[2].missed, 2);
     end(p);
 }
 
@@ -325,12 +377,15 @@ static void a_run_that_is_queued_is_stopped_too(void **state)
     struct tide_periodic *p = started(&grid, minute);
     seen.keeps_running = true;
     pass(p, TIDE_MS(60000));
-    assert_true(tide_periodic_begin(p));
+    struct tide_tick tick = seen.ticks[0];
+    tick.due -= TIDE_MS(1000); /* it waited for others in between */
+    assert_true(tide_periodic_begin(p, &tick));
+    assert_true(tick.late >= 1 && tick.late < 30);
     tide_periodic_ended(p, false);
     pass(p, TIDE_MS(60000));
     tide_periodic_stop(p);
     assert_int_equal(seen.retired, 0);
-    assert_false(tide_periodic_begin(p));
+    assert_false(tide_periodic_begin(p, &seen.ticks[1]));
     tide_periodic_ended(p, false);
     assert_int_equal(atomic_load(&p->runs), 1);
     end(p);
@@ -344,8 +399,25 @@ static void a_queued_last_run_runs(void **state)
     seen.keeps_running = true;
     pass(p, TIDE_MS(60000));
     assert_true(atomic_load(&p->stopped));
-    assert_true(tide_periodic_begin(p)); /* it ends by itself, nobody stopped it */
+    assert_true(tide_periodic_begin(p, &seen.ticks[0])); /* it ends by itself, nobody stopped it */
     tide_periodic_ended(p, false);
+    end(p);
+}
+
+/* Beside each other they are tasks, all of them at one moment. */
+static void there_is_a_limit_to_runs_at_once(void **state)
+{
+    struct tide_periodic_options options = {.delay = TIDE_MS(1), .interval = TIDE_MS(1), .catch_up = TIDE_CATCH_UP_ALL,
+                                            .overlap = TIDE_OVERLAP_CONCURRENT};
+    struct tide_periodic *p = started(&grid, options);
+    pass(p, TIDE_MS(60000));
+    assert_int_equal(seen.count, 10000);
+    assert_true(seen.ticks[0].missed >= 50000);
+    assert_true(seen.ticks[0].late > 9 && seen.ticks[0].late < 30);
+    seen.no_memory = true;
+    pass(p, TIDE_MS(5000));
+    assert_int_equal(seen.count, 10001); /* no report for each of them */
+    assert_true(atomic_load(&p->missed) >= 50000 + 4999);
     end(p);
 }
 
@@ -368,7 +440,7 @@ static void runs_that_cannot_start_are_failures(void **state)
     options.catch_up = TIDE_CATCH_UP_ALL;
     p = started(&grid, options);
     pass(p, TIDE_MS(20 * 60000));
-    assert_int_equal(p->queued, 19);
+    assert_int_equal(p->stretches, 1);
     seen.no_memory = true;
     tide_periodic_ended(p, false); /* each of those that wait has its turn, none holds up the next */
     assert_int_equal(seen.count, 20);
@@ -430,6 +502,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(limits_of_runs_and_failures_end_it, setup, teardown),
         cmocka_unit_test_setup_teardown(one_instant_only, setup, teardown),
         cmocka_unit_test_setup_teardown(a_calendar_follows_the_wall_clock, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_small_step_back_repeats_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(jitter_never_reaches_the_next_instant, setup, teardown),
+        cmocka_unit_test_setup_teardown(queued_runs_know_their_instants, setup, teardown),
+        cmocka_unit_test_setup_teardown(there_is_a_limit_to_runs_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(ticks_of_long_intervals_come_together, setup, teardown),
         cmocka_unit_test_setup_teardown(the_end_of_the_run_stops_it, setup, teardown),
         cmocka_unit_test_setup_teardown(who_waits_is_woken_when_it_is_retired, setup, teardown),
