@@ -125,7 +125,10 @@ const char *tide_bind_string(lua_State *L, int arg, const char *key, const char 
         return absent;
     if (lua_type(L, -1) != LUA_TSTRING)
         wrong(L, arg, key, "a string");
-    const char *value = lua_tostring(L, -1);
+    size_t size;
+    const char *value = lua_tolstring(L, -1, &size);
+    if (strlen(value) != size)
+        luaL_error(L, "bad option '%s' (it has a zero byte in it)", key);
     lua_pop(L, 1); /* the options table keeps it */
     return value;
 }

@@ -14,8 +14,8 @@
 
 #include <stdbool.h>
 
-/* Registers the handles of a class: methods under __index, metamethods beside; each list may be NULL. The methods become a member
- * of the core module as well: so they travel by name, as in submit(event.wait, event). in: core; out: core */
+/* Registers the handles of a class: methods under __index, metamethods beside; each list may be NULL. The methods become a
+ * member of the core module as well: so they travel by name, as in submit(event.wait, event). in: core; out: core */
 void tide_bind_class(lua_State *L, const struct tide_class *class, const luaL_Reg *methods, const luaL_Reg *meta);
 
 /* Registers a class of userdata that no script sees, for luaL_setmetatable: `gc` lets go of what one of them holds. */

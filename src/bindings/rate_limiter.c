@@ -47,21 +47,28 @@ static int try(lua_State *L)
     return 1;
 }
 
-/* Stack: 1 limiter, 2 the reservation (a userdata). Context: how many. */
+/* What a waiter keeps. */
+struct turn {
+    struct tide_reservation reservation;
+    int64_t latest;
+};
+
+/* Stack: 1 limiter, 2 the turn (a userdata). Context: how many. */
 static int sleep_until(lua_State *L, int64_t at, lua_KContext count);
 
 static int wait_finish(lua_State *L, int status, lua_KContext count)
 {
     (void)status;
     struct tide_rate_limiter *limiter = check(L, 1);
+    const struct turn *turn = lua_touserdata(L, 2);
     enum tide_wait_state how = tide_await_end(L);
     if (how == TIDE_WAIT_INTERRUPTED)
-        tide_rate_limiter_give_back(limiter, lua_touserdata(L, 2));
+        tide_rate_limiter_give_back(limiter, &turn->reservation);
     tide_await_check(L, how);
     int64_t again = tide_rate_limiter_pass(limiter, count, tide_now_ns());
-    if (again)
+    if (again && again <= turn->latest)
         return sleep_until(L, again, count);
-    lua_pushboolean(L, 1);
+    lua_pushboolean(L, !again);
     return 1;
 }
 
@@ -74,7 +81,7 @@ static int sleep_until(lua_State *L, int64_t at, lua_KContext count)
 static int wait(lua_State *L)
 {
     struct tide_rate_limiter *limiter = check(L, 1);
-    int64_t latest = tide_await_deadline(L, 2), now = tide_now_ns();
+    int64_t now = tide_now_ns(), latest = tide_await_deadline(L, 2); /* in this order: a limit of 0 is the present */
     lua_Integer n = count_at(L, 3);
     struct tide_reservation reservation;
     tide_await_prepare(L);
@@ -83,13 +90,15 @@ static int wait(lua_State *L)
         return 1;
     }
     int64_t at = reservation.at > now ? reservation.at : tide_rate_limiter_pass(limiter, n, now);
-    if (!at) {
-        lua_pushboolean(L, 1);
+    if (at > latest)
+        tide_rate_limiter_give_back(limiter, &reservation);
+    if (!at || at > latest) {
+        lua_pushboolean(L, !at);
         return 1;
     }
     lua_settop(L, 1);
-    struct tide_reservation *kept = lua_newuserdatauv(L, sizeof *kept, 0);
-    *kept = reservation;
+    struct turn *turn = lua_newuserdatauv(L, sizeof *turn, 0);
+    *turn = (struct turn){reservation, latest};
     return sleep_until(L, at, n);
 }
 

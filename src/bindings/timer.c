@@ -213,7 +213,8 @@ int tide_timer_start(lua_State *L, int fn, int count, const struct tide_periodic
         tide_free(callback);
         return luaL_error(L, "not enough memory");
     }
-    *callback = (struct callback){.periodic = periodic, .function = LUA_NOREF, .anchor = LUA_NOREF, .count = count, .next = next};
+    *callback = (struct callback){
+        .periodic = periodic, .function = LUA_NOREF, .anchor = LUA_NOREF, .count = count, .next = next};
     name_it(L, fn, callback);
     tide_bind_new(L, &periodic->object); /* where memory is short from here on it goes with its handle */
     tide_handle_register(L, -1);         /* ticks carry this very handle */

@@ -1,5 +1,6 @@
 #include "unit.h"
 
+#include "base/alloc.h"
 #include "exec/rate_limiter.h"
 
 #include <pthread.h>
@@ -37,18 +38,61 @@ static void several_take_as_many_instants(void **state)
     tide_object_unref(&limiter->object);
 }
 
-static void only_the_newest_reservation_goes_back(void **state)
+static int64_t reserved_at(struct tide_rate_limiter *limiter, int64_t n, int64_t now)
+{
+    struct tide_reservation r;
+    assert_true(tide_rate_limiter_reserve(limiter, n, now, INT64_MAX, &r));
+    return r.at;
+}
+
+static void what_is_given_back_goes_to_who_comes_next(void **state)
 {
     struct tide_rate_limiter *limiter = tide_rate_limiter_new(1000, 1);
-    struct tide_reservation first, second, third;
+    struct tide_reservation r[8], other;
+    for (int i = 0; i < 8; i++)
+        assert_true(tide_rate_limiter_reserve(limiter, 1, ms, INT64_MAX, &r[i])); /* at 1 to 8 ms */
+    tide_rate_limiter_give_back(limiter, &r[4]);
+    tide_rate_limiter_give_back(limiter, &r[2]);
+    tide_rate_limiter_give_back(limiter, &r[3]); /* joins them: 3 to 5 ms */
+    assert_int_equal(atomic_load(&limiter->gap_count), 1);
+    assert_false(tide_rate_limiter_reserve(limiter, 1, ms, 2 * ms, &other));
+    assert_int_equal(reserved_at(limiter, 2, ms), 4 * ms);
+    assert_int_equal(reserved_at(limiter, 2, ms), 10 * ms); /* only one is left there */
+    assert_int_equal(reserved_at(limiter, 1, ms), 5 * ms);
+    assert_int_equal(reserved_at(limiter, 1, ms), 11 * ms);
+    tide_rate_limiter_give_back(limiter, &r[7]);
+    assert_int_equal(reserved_at(limiter, 1, 9 * ms), 12 * ms); /* its time is over */
+    assert_int_equal(atomic_load(&limiter->gap_count), 0);
+    tide_object_unref(&limiter->object);
+}
+
+/* As when a scope ends: the oldest first. */
+static void nothing_is_left_of_waiters_that_all_go(void **state)
+{
+    enum { MANY = 100 };
+    struct tide_rate_limiter *limiter = tide_rate_limiter_new(1000, 1);
+    struct tide_reservation r[MANY];
+    for (int order = 0; order < 2; order++) {
+        for (int i = 0; i < MANY; i++)
+            assert_true(tide_rate_limiter_reserve(limiter, 1, ms, INT64_MAX, &r[i]));
+        for (int i = 0; i < MANY; i++)
+            tide_rate_limiter_give_back(limiter, &r[order ? MANY - 1 - i : i]);
+        assert_int_equal(atomic_load(&limiter->gap_count), 0);
+    }
+    assert_int_equal(reserved_at(limiter, 1, ms), ms);
+    tide_object_unref(&limiter->object);
+}
+
+static void without_memory_it_is_lost(void **state)
+{
+    struct tide_rate_limiter *limiter = tide_rate_limiter_new(1000, 1);
+    struct tide_reservation first;
     assert_true(tide_rate_limiter_reserve(limiter, 1, ms, INT64_MAX, &first));
-    assert_true(tide_rate_limiter_reserve(limiter, 1, ms, INT64_MAX, &second));
+    reserved_at(limiter, 1, ms);
+    tide_alloc_fail_after(0);
     tide_rate_limiter_give_back(limiter, &first);
-    assert_true(tide_rate_limiter_reserve(limiter, 1, ms, INT64_MAX, &third));
-    assert_int_equal(third.at, 3 * ms);
-    tide_rate_limiter_give_back(limiter, &third);
-    assert_true(tide_rate_limiter_reserve(limiter, 1, ms, INT64_MAX, &third));
-    assert_int_equal(third.at, 3 * ms);
+    tide_alloc_fail_after(-1);
+    assert_int_equal(reserved_at(limiter, 1, ms), 3 * ms);
     tide_object_unref(&limiter->object);
 }
 
@@ -72,18 +116,30 @@ static int64_t at[THREADS][EACH];
 static void *reserve_many(void *arg)
 {
     int64_t *mine = arg;
-    struct tide_reservation r;
+    struct tide_reservation r, kept = {0};
+    uint32_t random = (uint32_t)((uintptr_t)arg >> 4);
     for (int i = 0; i < EACH; i++) {
-        tide_rate_limiter_reserve(shared, 1, ms, INT64_MAX, &r);
-        mine[i] = r.at;
+        random = random * 1664525 + 1013904223;
+        assert_true(tide_rate_limiter_reserve(shared, 1, ms, INT64_MAX, &r));
+        if (random >> 30) { /* else it is given back when the next such one has been taken */
+            mine[i] = r.at;
+            continue;
+        }
+        if (kept.at)
+            tide_rate_limiter_give_back(shared, &kept);
+        kept = r;
+        mine[i] = 0;
     }
+    if (kept.at)
+        tide_rate_limiter_give_back(shared, &kept);
     return NULL;
 }
 
-/* Every instant of the grid is taken once, whoever comes. */
+/* Every instant of the grid is taken once, whoever comes, and what is given back is not lost. */
 static void threads_share_the_grid(void **state)
 {
     static unsigned char taken[THREADS * EACH];
+    int kept = 0;
     pthread_t threads[THREADS];
     shared = tide_rate_limiter_new(1000, 1);
     for (int i = 0; i < THREADS; i++)
@@ -92,10 +148,20 @@ static void threads_share_the_grid(void **state)
         pthread_join(threads[i], NULL);
     for (int i = 0; i < THREADS; i++)
         for (int k = 0; k < EACH; k++) {
+            if (!at[i][k])
+                continue;
+            kept++;
             int64_t place = at[i][k] / ms - 1;
             assert_true(place >= 0 && place < THREADS * EACH && at[i][k] % ms == 0);
             assert_int_equal(taken[place]++, 0);
         }
+    while (kept < THREADS * EACH) { /* fills what is left, and goes on behind it */
+        int64_t place = reserved_at(shared, 1, ms) / ms - 1;
+        assert_int_equal(taken[place]++, 0);
+        kept++;
+    }
+    for (int i = 0; i < THREADS * EACH; i++)
+        assert_int_equal(taken[i], 1);
     tide_object_unref(&shared->object);
 }
 
@@ -130,7 +196,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_unused_limiter_saves_up_a_burst), cmocka_unit_test(several_take_as_many_instants),
-        cmocka_unit_test(only_the_newest_reservation_goes_back), cmocka_unit_test(rates_at_the_edges),
+        cmocka_unit_test(what_is_given_back_goes_to_who_comes_next), cmocka_unit_test(rates_at_the_edges),
+        cmocka_unit_test(nothing_is_left_of_waiters_that_all_go), cmocka_unit_test(without_memory_it_is_lost),
         cmocka_unit_test(threads_share_the_grid), cmocka_unit_test(who_is_on_time_passes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -68,6 +68,28 @@ describe("tm.rate_limiter", function()
     assert.is_true(limiter:wait(1.5))
   end)
 
+  it("many cancelled waits block nobody", function()
+    local limiter, pool = tm.rate_limiter { per_second = 2 }, helper.pool({ max_workers = 50 })
+    local began, fs = tm.counter(), {}
+    assert.is_true(limiter:wait())
+    for i = 1, 40 do
+      fs[i] = pool:submit(function()
+        began:add(1)
+        limiter:wait()
+      end)
+    end
+    helper.eventually(function() return began:get() == 40 end)
+    for i = 1, 40 do fs[i]:cancel() end
+    tm.wait(fs)
+    assert.is_true(limiter:wait(2))
+  end)
+
+  it("a limit of 0 asks without waiting", function()
+    local limiter = tm.rate_limiter { per_second = 1, burst = 100 }
+    for _ = 1, 100 do assert.is_true(limiter:wait(0)) end
+    assert.is_false(limiter:wait(0))
+  end)
+
   it("refuses what is no rate", function()
     for _, bad in ipairs { 0, -1, 0 / 0, math.huge } do
       assert.matches("'per_second'", helper.raised(tm.rate_limiter, { per_second = bad }))
