@@ -11,7 +11,7 @@ local core = require("tidemill.core")
 ---@field backoff? number seconds before the second attempt, at most; 0.1
 ---@field factor? number by which the pause grows from attempt to attempt; 2
 ---@field jitter? boolean draw each pause at random between 0 and its length; true
----@field max_delay? number seconds that a pause has at most; 30
+---@field max_delay? number seconds that a pause has at most, finite; 30
 ---@field budget? number seconds over all: no attempt begins after it, and no pause that would reach beyond it
 ---@field on? fun(err: any, attempt: integer): boolean? whether this failure is worth another attempt; every failure is
 
@@ -33,7 +33,10 @@ local checks = {
   end,
   backoff = number("backoff", 0),
   factor = number("factor", 1),
-  max_delay = number("max_delay", 0),
+  max_delay = function(value)
+    if value == math.huge then fail("max_delay", "finite number >= 0", value) end
+    return number("max_delay", 0)(value)
+  end,
   budget = number("budget", 0),
   jitter = function(value)
     if type(value) ~= "boolean" then fail("jitter", "boolean", value) end
@@ -63,16 +66,18 @@ local function options_of(given)
   return options
 end
 
---- The last failure, with the attempts counted: a text gets them appended; a table with a kind becomes one that
---- inherits from it.
+--- The last failure, with the attempts counted: a text gets them appended; a table becomes a copy that has them, of the
+--- same class, as others may hold the table itself.
 local function counted(err, attempts)
-  if attempts == 1 then return err end
-  if type(err) == "string" then return ("%s (after %d attempts)"):format(err, attempts) end
-  if type(err) ~= "table" or rawget(err, "kind") == nil then return err end
-  return setmetatable({ attempts = attempts, cause = err }, {
-    __index = err,
-    __tostring = function(self) return ("%s (after %d attempts)"):format(tostring(self.cause), self.attempts) end,
-  })
+  local suffix = attempts > 1 and (" (after %d attempts)"):format(attempts) or ""
+  if type(err) == "string" then return err .. suffix end
+  local class = getmetatable(err)
+  if type(err) ~= "table" or (class ~= nil and type(class) ~= "table") then return err end
+  local copy = {}
+  for key, value in next, err do copy[key] = value end
+  copy.attempts = attempts
+  if type(copy.message) == "string" then copy.message = copy.message .. suffix end
+  return setmetatable(copy, class)
 end
 
 --- Calls fn(...) until it succeeds. A failure is an error that it raises, or `nil, err` as its values; a cancellation

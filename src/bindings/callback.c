@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "bindings/call.h"
+#include "bindings/errors.h"
 #include "bindings/program.h"
 #include "bindings/protect.h"
 #include "transport/handle.h"
@@ -41,7 +42,7 @@ static int finish(lua_State *L, int status, lua_KContext context)
         return 0;
     tide_program_failed();
     struct tide_strbuf text = {0};
-    luaL_tolstring(L, -1, NULL);
+    tide_errors_text(L, -1);
     tide_strbuf_printf(&text, "%s failed: %s\n%s", c->what, lua_tostring(L, -1), tide_strbuf_text(&tide_state_of(L)->trace));
     tide_program_report(tide_strbuf_text(&text));
     tide_strbuf_fini(&text);

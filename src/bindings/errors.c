@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <lauxlib.h>
+#include <stdbool.h>
 #include <string.h>
 
 static const char name[] = "tidemill.error";
@@ -66,4 +67,38 @@ void tide_errors_push_failure(lua_State *L, const char *deed, const char *path, 
     lua_setfield(L, -2, "errno");
     lua_pushstring(L, path);
     lua_setfield(L, -2, "path");
+}
+
+/* in: -; out: the raw field of the table at `index`. True if it is a text. */
+static bool push_text_field(lua_State *L, int index, const char *key)
+{
+    lua_pushstring(L, key);
+    return lua_rawget(L, index) == LUA_TSTRING;
+}
+
+const char *tide_errors_text(lua_State *L, int index)
+{
+    index = lua_absindex(L, index);
+    luaL_checkstack(L, 5, NULL);
+    if (lua_isstring(L, index))
+        return luaL_tolstring(L, index, NULL);
+    if (luaL_getmetafield(L, index, "__tostring") != LUA_TNIL) {
+        lua_pop(L, 1);
+        return luaL_tolstring(L, index, NULL);
+    }
+    if (!lua_istable(L, index))
+        return lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, index));
+    int top = lua_gettop(L);
+    bool has_kind = push_text_field(L, index, "kind"), has_message = push_text_field(L, index, "message");
+    if (has_kind && has_message)
+        lua_pushfstring(L, "%s: %s", lua_tostring(L, top + 1), lua_tostring(L, top + 2));
+    else if (has_message)
+        lua_pushvalue(L, top + 2);
+    else if (has_kind)
+        lua_pushfstring(L, "(error object is a table value of kind '%s')", lua_tostring(L, top + 1));
+    else
+        lua_pushliteral(L, "(error object is a table value)");
+    lua_replace(L, top + 1);
+    lua_settop(L, top + 1);
+    return lua_tostring(L, -1);
 }

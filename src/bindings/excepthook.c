@@ -4,6 +4,7 @@
 #include "bindings/bind.h"
 #include "bindings/call.h"
 #include "bindings/callback.h"
+#include "bindings/errors.h"
 #include "bindings/future.h"
 #include "bindings/program.h"
 
@@ -105,7 +106,7 @@ static int finish(lua_State *L, int status, lua_KContext context)
     if (task->unwinding != &task->root) { /* else the run is being ended */
         struct tide_strbuf text = {0};
         tide_program_failed();
-        tide_strbuf_printf(&text, "the excepthook failed: %s\n%s", luaL_tolstring(L, -1, NULL),
+        tide_strbuf_printf(&text, "the excepthook failed: %s\n%s", tide_errors_text(L, -1),
                            tide_strbuf_text(&tide_state_of(L)->trace));
         tide_program_report(tide_strbuf_text(&text));
         tide_strbuf_fini(&text);

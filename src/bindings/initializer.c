@@ -3,6 +3,7 @@
 #include "base/time.h"
 #include "bindings/bind.h"
 #include "bindings/call.h"
+#include "bindings/errors.h"
 #include "exec/executor.h"
 #include "sync/event.h"
 #include "transport/env.h"
@@ -73,7 +74,7 @@ static int ran(lua_State *L, int status, lua_KContext context)
     lua_pop(L, 1);
     struct tide_task *task = tide_task_of(L);
     if (task->unwinding != &task->root) { /* else only its task was cancelled: the next one tries again */
-        const char *text = luaL_tolstring(L, -1, NULL);
+        const char *text = tide_errors_text(L, -1);
         tide_executor_break(executor, text);
         lua_pop(L, 1);
     }

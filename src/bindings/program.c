@@ -4,6 +4,7 @@
 #include "base/time.h"
 #include "bindings/call.h"
 #include "bindings/closing.h"
+#include "bindings/errors.h"
 #include "bindings/excepthook.h"
 #include "bindings/hooks.h"
 #include "bindings/onsignal.h"
@@ -113,11 +114,7 @@ static int report_unread(lua_State *L)
     if (future->result && tide_unpack(L, (struct tide_parcel *)(void *)future->result) > 0) {
         if (ended_with_the_run(L))
             return 0;
-        if (lua_type(L, 2) == LUA_TSTRING || luaL_getmetafield(L, 2, "__tostring") != LUA_TNIL)
-            luaL_tolstring(L, 2, NULL);
-        else
-            lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, 2));
-        tide_strbuf_puts(&text, lua_tostring(L, -1));
+        tide_strbuf_puts(&text, tide_errors_text(L, 2));
     }
     tide_strbuf_printf(&text, "%s%s", text.size && future->error ? "\n" : "", future->error ? future->error : "");
     struct tide_strbuf report = {0};
@@ -254,14 +251,7 @@ static void report_main(lua_State *L)
 {
     struct tide_state *state = tide_state_of(L);
     struct tide_strbuf text = {0};
-    if (lua_isstring(L, -1) || luaL_getmetafield(L, -1, "__tostring") != LUA_TNIL) {
-        if (!lua_isstring(L, -1))
-            lua_pop(L, 1);
-        luaL_tolstring(L, -1, NULL);
-    } else {
-        lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, -1));
-    }
-    tide_strbuf_puts(&text, lua_tostring(L, -1));
+    tide_strbuf_puts(&text, tide_errors_text(L, -1));
     if (state->trace.size && !program.not_loaded)
         tide_strbuf_printf(&text, "\n%s", state->trace.data);
     tide_program_report(tide_strbuf_text(&text));

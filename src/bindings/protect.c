@@ -62,7 +62,7 @@ void tide_protect_report(lua_State *L, struct tide_cancel *scope)
     if (same)
         return;
     tide_program_failed();
-    luaL_tolstring(L, -1, NULL);
+    tide_errors_text(L, -1);
     tide_strbuf_printf(&text, "task '%s': a <close> variable failed while the task was cancelled: %s",
                        tide_task_name(scope->task), lua_tostring(L, -1));
     lua_pop(L, 1);

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "bindings/bind.h"
 #include "bindings/call.h"
+#include "bindings/errors.h"
 #include "bindings/future.h"
 #include "bindings/module.h"
 #include "bindings/program.h"
@@ -64,7 +65,7 @@ static int run_finish(lua_State *L, int status, lua_KContext context)
     tide_program_failed();
     struct tide_strbuf text = {0};
     lua_pushstring(L, tide_strbuf_text(&tide_state_of(L)->trace)); /* before a __tostring, which may wait while others fail */
-    luaL_tolstring(L, -2, NULL);
+    tide_errors_text(L, -2);
     tide_strbuf_printf(&text, "%s failed: %s\n%s", callback_of(run->periodic)->name, lua_tostring(L, -1), lua_tostring(L, -2));
     tide_program_report(tide_strbuf_text(&text));
     tide_strbuf_fini(&text);
