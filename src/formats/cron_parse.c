@@ -146,6 +146,8 @@ static int fail_unexpected(struct parser *p)
 {
     if (is_end(*p->at) || *p->at == ',')
         return fail(p, p->at, "a value is missing");
+    if (!is_shown(*p->at))
+        return fail(p, p->at, "a control character (\\x%02x) is not expected", (unsigned char)*p->at);
     return fail(p, p->at, "'%.*s' is not expected", character_size(p->at), p->at);
 }
 
