@@ -1,10 +1,12 @@
 #include "reactor/operation.h"
 
 #include "reactor/reactor.h"
-#include "sched/baton.h"
 #include "sched/runtime.h"
 
 static _Atomic uint32_t under_way;
+
+static uint64_t awaited(struct tide_arrival *arrival);
+static void admit(struct tide_arrival *arrival);
 
 static void deliver(struct tide_mail *mail, struct tide_worker *worker)
 {
@@ -24,7 +26,8 @@ void tide_operation_init(struct tide_operation *op, const struct tide_class *cla
     atomic_init(&op->dropped, false);
     op->lock = (struct tide_mutex){0};
     tide_list_init(&op->waiters);
-    op->done = false;
+    op->done = op->arriving = op->ending = false;
+    op->arrival = (struct tide_arrival){.awaited = awaited, .admit = admit};
 }
 
 void tide_operation_ask(struct tide_operation *op, uint32_t asks)
@@ -79,12 +82,54 @@ void tide_operation_leave(struct tide_operation *op, struct tide_waiter *waiter)
     tide_mutex_unlock(&op->lock);
 }
 
-void tide_operation_unlock_and_wake(struct tide_operation *op)
+static void unlock_and_wake_now(struct tide_operation *op)
 {
     struct tide_fifo woken = {0};
     tide_wait_claim_all(&op->waiters, &woken);
     tide_mutex_unlock(&op->lock);
-    tide_baton_arrive(&woken);
+    tide_wait_post_all(&woken);
+}
+
+static uint64_t awaited(struct tide_arrival *arrival)
+{
+    struct tide_operation *op = tide_container(arrival, struct tide_operation, arrival);
+    tide_mutex_lock(&op->lock);
+    uint64_t number = 0;
+    if (!tide_list_empty(&op->waiters))
+        number = tide_container(op->waiters.next, struct tide_waiter, link)->task->id;
+    tide_mutex_unlock(&op->lock);
+    return number;
+}
+
+static void admit(struct tide_arrival *arrival)
+{
+    struct tide_operation *op = tide_container(arrival, struct tide_operation, arrival);
+    tide_mutex_lock(&op->lock);
+    op->arriving = false;
+    op->done |= op->ending;
+    unlock_and_wake_now(op);
+    tide_object_unref(&op->object);
+}
+
+/* With virtual time: unlocks, and leaves the rest to the holder of the baton. */
+static void unlock_and_arrive(struct tide_operation *op, struct tide_baton *baton)
+{
+    bool news = !op->arriving;
+    op->arriving = true;
+    tide_mutex_unlock(&op->lock);
+    if (!news)
+        return;
+    tide_object_ref(&op->object);
+    tide_baton_arrive(baton, &op->arrival);
+}
+
+void tide_operation_unlock_and_wake(struct tide_operation *op)
+{
+    struct tide_baton *baton = tide_reactor_runtime()->baton;
+    if (baton)
+        unlock_and_arrive(op, baton);
+    else
+        unlock_and_wake_now(op);
 }
 
 void tide_operation_finish(struct tide_operation *op)
@@ -92,7 +137,8 @@ void tide_operation_finish(struct tide_operation *op)
     struct tide_runtime *runtime = tide_reactor_runtime();
     atomic_fetch_sub(&under_way, 1); /* before anybody can know that it is done */
     tide_mutex_lock(&op->lock);
-    op->done = true;
+    op->ending = true;
+    op->done = !runtime->baton; /* with virtual time it is not seen before it is let in */
     tide_operation_unlock_and_wake(op);
     tide_object_unref(&op->object);
     tide_runtime_active_drop(runtime); /* last: who was woken is counted by now */

@@ -12,6 +12,7 @@
 
 #include "base/object.h"
 #include "base/thread.h"
+#include "sched/baton.h"
 #include "sched/mailbox.h"
 #include "sched/wait.h"
 
@@ -29,6 +30,9 @@ struct tide_operation {
     /* protected by lock */
     struct tide_list waiters;
     bool done;
+    bool arriving;           /* with virtual time: something has come, and is not let in yet */
+    bool ending;             /* the same, and it was the last */
+    struct tide_arrival arrival;
 };
 
 struct tide_runtime;

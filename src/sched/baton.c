@@ -8,6 +8,7 @@
 #include "sched/wait.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 enum {
     FREE = 10000000, /* instructions that cost no time, at one instant: only who computes for long, or polls, moves the clock */
@@ -15,6 +16,7 @@ enum {
     TURN = 100,      /* what a turn counts for at least, in instructions: who polls and does little else gets on, */
     HANDOVER = 1000, /* where another thread goes on, */
     ARRIVAL = 10000, /* and where something comes from outside */
+    BESIDE = 100000, /* beyond FREE: from one look at what has come from outside to the next */
     CUT_ONE_IN = 16, /* of the looks that preempt.c takes, each hundred instructions or so */
 };
 
@@ -130,49 +132,116 @@ static bool nothing_can_come(struct tide_baton *b)
            !atomic_load(&b->runtime->stopping);
 }
 
-/* Lets in what has come from outside, in the order of the tasks' numbers. */
-static void let_in(struct tide_baton *b)
+static struct tide_arrival *arrival_of(struct tide_link *link)
 {
-    struct tide_list sorted;
+    return tide_container(link, struct tide_arrival, link);
+}
+
+/* How many tasks wait for what has come. */
+static uint32_t look_at_arrived(struct tide_baton *b)
+{
+    uint32_t count = 0;
     struct tide_link *link;
     tide_mutex_lock(&b->lock);
-    struct tide_fifo arrived = b->arrived;
-    b->arrived = (struct tide_fifo){0};
-    atomic_store(&b->arrived_count, 0);
+    while ((link = tide_fifo_pop(&b->arrived)) != NULL)
+        tide_fifo_push(&b->seen, link);
     tide_mutex_unlock(&b->lock);
-    b->gather_until = 0;
-    tide_list_init(&sorted);
-    while ((link = tide_fifo_pop(&arrived)) != NULL) {
-        struct tide_task *task = tide_container(link, struct tide_task, mail.link);
-        struct tide_list *before = &sorted;
-        tide_list_each (other, &sorted) {
-            before = other;
-            if (tide_container(other, struct tide_waiter, link)->task->id > task->id)
-                break;
-            before = &sorted;
-        }
-        tide_list_append(before, &task->claimed->link); /* the claim took it off its list */
+    for (link = b->seen.first; link; link = link->next)
+        count += arrival_of(link)->awaited(arrival_of(link)) != 0;
+    return count;
+}
+
+struct numbered {
+    uint64_t number;
+    struct tide_arrival *arrival;
+};
+
+static int by_number(const void *a, const void *b)
+{
+    const struct numbered *x = a, *y = b;
+    return x->number < y->number ? -1 : x->number > y->number;
+}
+
+static void admit(struct tide_baton *b, struct tide_arrival *arrival)
+{
+    atomic_fetch_sub(&b->arrived_count, 1); /* before it may arrive again */
+    arrival->admit(arrival);
+}
+
+/* In the order of the tasks' numbers; of their arrival where memory is short. */
+static void admit_all(struct tide_baton *b, struct tide_link *seen)
+{
+    size_t count = 0, i = 0;
+    for (struct tide_link *link = seen; link; link = link->next)
+        count++;
+    struct numbered *all = count > 1 ? tide_malloc(count * sizeof *all) : NULL;
+    for (struct tide_link *link = seen, *next; link; link = next) {
+        next = link->next;
+        if (all)
+            all[i++] = (struct numbered){arrival_of(link)->awaited(arrival_of(link)), arrival_of(link)};
+        else
+            admit(b, arrival_of(link));
     }
-    struct tide_list *first;
-    while ((first = tide_list_pop(&sorted)) != NULL)
-        tide_wait_post(tide_container(first, struct tide_waiter, link)->task);
+    if (!all)
+        return;
+    qsort(all, count, sizeof *all, by_number);
+    for (i = 0; i < count; i++)
+        admit(b, all[i].arrival);
+    tide_free(all);
+}
+
+/* Lets in what has come from outside, in the order of the tasks' numbers. Those that are still outside are slow if the others
+ * did not wait for them any longer. */
+static void let_in(struct tide_baton *b, bool late)
+{
+    uint32_t awaited = look_at_arrived(b), left = b->outside > awaited ? b->outside - awaited : 0;
+    struct tide_link *seen = b->seen.first;
+    b->seen = (struct tide_fifo){0};
+    b->slow = late || left < b->slow ? left : b->slow;
+    b->gather_until = 0;
+    if (!b->slow)
+        b->rested = 0;
+    admit_all(b, seen);
     charge(b, ARRIVAL);
+}
+
+/* Whether all have come that the others wait for. */
+static bool are_there(struct tide_baton *b)
+{
+    return look_at_arrived(b) + b->slow >= b->outside;
 }
 
 /* Nobody has anything to do. True: something has come from outside and was let in, or it was waited for the rest of it. */
 static bool gather(struct tide_baton *b)
 {
-    uint32_t count = atomic_load(&b->arrived_count);
-    int64_t now = count ? tide_real_now_ns() : 0;
-    if (count == 0)
+    if (atomic_load(&b->arrived_count) == 0)
         return false;
+    int64_t now = tide_real_now_ns();
     if (!b->gather_until)
         b->gather_until = now + (b->network ? gather_all : gather_files);
-    if (count >= b->outside || now >= b->gather_until)
-        let_in(b);
+    if (now >= b->gather_until)
+        let_in(b, !b->network);
+    else if (are_there(b))
+        let_in(b, false);
     else
         sleep_for_real(b, b->gather_until);
     return true;
+}
+
+/* Somebody computes, or polls, for so long that it has to be let in beside it: after so many instructions, and all files. */
+static void let_in_beside(struct tide_baton *b)
+{
+    int64_t until = tide_real_now_ns() + gather_files;
+    bool late = false;
+    b->restless -= BESIDE;
+    while (!b->network && !are_there(b) && !late) {
+        tide_park_wait(&b->rest, until);
+        late = tide_real_now_ns() >= until;
+    }
+    if (atomic_load(&b->arrived_count) > 0)
+        let_in(b, late);
+    else if (late)
+        b->slow = b->outside;
 }
 
 /* Nobody has anything to do: moves the clock, sleeps, or reports that nothing will ever happen again. */
@@ -208,8 +277,8 @@ static void rest(struct tide_baton *b)
 static struct tide_worker *choose(struct tide_baton *b)
 {
     struct tide_worker *next;
-    if (b->restless > FREE && atomic_load(&b->arrived_count) > 0) /* somebody computes, or polls, for long */
-        let_in(b);
+    if (b->restless > FREE)
+        let_in_beside(b);
     while ((next = draw_next(b)) == NULL)
         rest(b);
     return next;
@@ -276,26 +345,18 @@ void tide_baton_step_out(struct tide_baton *b, struct tide_task *task, bool netw
 void tide_baton_step_in(struct tide_baton *b, struct tide_task *task)
 {
     b->outside--;
+    b->slow = b->slow < b->outside ? b->slow : b->outside;
     b->network -= (task->flags & TIDE_TASK_NETWORK) != 0;
     task->flags &= (uint8_t)~(TIDE_TASK_OUTSIDE | TIDE_TASK_NETWORK);
 }
 
-void tide_baton_arrive(struct tide_fifo *woken)
+void tide_baton_arrive(struct tide_baton *b, struct tide_arrival *arrival)
 {
-    struct tide_link *link;
-    while ((link = tide_fifo_pop(woken)) != NULL) {
-        struct tide_task *task = tide_container(link, struct tide_task, mail.link);
-        struct tide_baton *b = task->worker->runtime->baton;
-        if (!b) {
-            tide_wait_post(task);
-            continue;
-        }
-        tide_mutex_lock(&b->lock);
-        tide_fifo_push(&b->arrived, link);
-        atomic_fetch_add(&b->arrived_count, 1);
-        tide_mutex_unlock(&b->lock);
-        tide_baton_wake(b);
-    }
+    tide_mutex_lock(&b->lock);
+    tide_fifo_push(&b->arrived, &arrival->link);
+    atomic_fetch_add(&b->arrived_count, 1);
+    tide_mutex_unlock(&b->lock);
+    tide_baton_wake(b);
 }
 
 bool tide_baton_spend(struct tide_baton *b, int instructions)
@@ -333,6 +394,7 @@ void tide_baton_close(struct tide_runtime *runtime)
 {
     if (!runtime->baton)
         return;
+    let_in(runtime->baton, false); /* nobody waits any more, but each has a reference of itself */
     tide_free(runtime->baton);
     runtime->baton = NULL;
     tide_virtual_end();

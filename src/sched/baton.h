@@ -22,8 +22,14 @@
 
 struct tide_runtime;
 struct tide_task;
-struct tide_waiter;
 struct tide_worker;
+
+/* Something that input or output has brought, or that is done. What waits for it does not learn of it yet. */
+struct tide_arrival {
+    struct tide_link link;
+    uint64_t (*awaited)(struct tide_arrival *arrival); /* the number of the task that waits for it; 0: none does */
+    void (*admit)(struct tide_arrival *arrival);       /* now it is there: wakes who waits. Called by the holder, once */
+};
 
 /* What a worker has to do with the baton. */
 enum tide_turn {
@@ -40,6 +46,8 @@ struct tide_baton {
     uint64_t random;              /* decides who is next, and the lengths of slices */
     uint32_t outside;             /* tasks that wait for input or output, */
     uint32_t network;             /* and those of them that wait for other machines */
+    uint32_t slow;                /* and those that the others do not wait for any more: nothing may ever come for them */
+    struct tide_fifo seen;        /* of what has arrived: looked at, not let in yet */
     uint32_t manual;              /* > 0: the clock moves only by tide_baton_advance */
     int turn;                     /* instructions of this turn, */
     int64_t executed;             /* those since the clock last jumped, and what else counts as some, */
@@ -48,8 +56,8 @@ struct tide_baton {
     int64_t gather_until;         /* real time: what came from outside is let in then; 0: nothing has come */
     struct tide_mutex lock;       /* rank 60, nothing is called under it */
     /* protected by lock */
-    struct tide_fifo arrived;     /* tasks whose wait for input or output is over, to be let in by the holder */
-    _Atomic uint32_t arrived_count;
+    struct tide_fifo arrived;     /* and not looked at yet */
+    _Atomic uint32_t arrived_count; /* both */
     /* the holder's */
     struct tide_list advances;    /* waiters of tide_baton_advance; item.as.integer: until when */
 };
@@ -82,9 +90,9 @@ void tide_baton_wake(struct tide_baton *baton);
 void tide_baton_step_out(struct tide_baton *baton, struct tide_task *task, bool network);
 void tide_baton_step_in(struct tide_baton *baton, struct tide_task *task);
 
-/* Any thread: input or output has ended the waits of these tasks, which it claimed. In runs with real time it posts them; else
- * the holder does, once all tasks are at rest: so that it does not hang on the moment. */
-void tide_baton_arrive(struct tide_fifo *woken);
+/* Any thread: the holder lets it in, once all tasks are at rest: so nothing hangs on the moment. Until then whoever waits may as
+ * well be cancelled. It is not handed over twice before it was let in. */
+void tide_baton_arrive(struct tide_baton *baton, struct tide_arrival *arrival);
 
 /* The holder: queues the task's open wait until the clock has come to `until` and everything due by then is at rest. After the
  * wait the task takes its waiter off the list. */

@@ -9,6 +9,7 @@
 
 enum {
     MAX_SKIPS = 8,
+    HELD = 100,                       /* virtual time: what a line counts for while a cancellation is held back at each one */
     LOOK_LEAST = 50, LOOK_MORE = 100, /* virtual time: a look every 50 to 149 instructions, drawn for each coroutine */
 };
 
@@ -60,8 +61,11 @@ static void deliver_hook(lua_State *L, lua_Debug *ar)
         }
     }
     struct tide_cancel *scope = innermost(w, L) ? tide_cancel_due(w->task) : NULL;
-    if (scope && w->runtime->engine.holds(L, scope))
+    if (scope && w->runtime->engine.holds(L, scope)) {
+        if (w->runtime->baton && tide_baton_spend(w->runtime->baton, HELD)) /* as the look that this hook stands in for */
+            tide_baton_pass(w, TIDE_TURN_MIDWAY);
         return;
+    }
     tide_preempt_disarm(w, L);
     if (scope)
         w->runtime->engine.raise(L, scope);
@@ -96,8 +100,10 @@ void tide_preempt_slice(struct tide_worker *w, lua_State *L)
         return;
     }
     if (!tide_worker_can_yield(w)) {
-        if (baton) /* what the other threads would do meanwhile */
+        if (baton) { /* what the other threads would do meanwhile */
             tide_baton_pass(w, TIDE_TURN_MIDWAY);
+            atomic_store_explicit(&w->asked, 1, memory_order_relaxed); /* for a script's hook */
+        }
         return;
     }
     w->yielded = TIDE_YIELD_SLICE;

@@ -213,6 +213,8 @@ static void fire_due(struct tide_worker *w)
 void tide_worker_ready(struct tide_worker *worker, struct tide_task *task)
 {
     assert(tide_on_worker(worker));
+    if (task->flags & TIDE_TASK_OUTSIDE) /* no longer, even if it goes on much later: a buried one */
+        tide_baton_step_in(worker->runtime->baton, task);
     if (task->flags & TIDE_TASK_BURIED) {
         task->flags |= TIDE_TASK_RISEN;
         return;
