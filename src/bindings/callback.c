@@ -71,11 +71,26 @@ static void post(struct tide_callback *c)
     tide_worker_post(c->home, &c->mail);
 }
 
-/* One firing of a callback that stays is done with: the next, or its end. */
+/* One that stays holds the program from its first firing until none is left: so its mail never comes to a worker that is gone. */
+static void post_first(struct tide_callback *c)
+{
+    if (atomic_fetch_add(&c->posted, 1) > 0)
+        return;
+    tide_runtime_hold(c->home->runtime);
+    post(c);
+}
+
+/* It has run, or cannot: the next firing, or its end. */
 static void settle(struct tide_callback *c)
 {
-    if (atomic_fetch_sub(&c->posted, 1) > 1)
+    struct tide_runtime *runtime = c->home->runtime;
+    if (!c->again) {
+        tide_callback_free(c);
+    } else if (atomic_fetch_sub(&c->posted, 1) > 1) { /* else it may be retired, and gone, from here on */
         post(c);
+        return;
+    }
+    tide_runtime_release(runtime);
 }
 
 static void ended(struct tide_task *task, void *subject, int status)
@@ -85,12 +100,7 @@ static void ended(struct tide_task *task, void *subject, int status)
         tide_program_failed();
         tide_program_report(lua_tostring(task->L, -1) ? lua_tostring(task->L, -1) : c->what);
     }
-    if (!c->again) {
-        tide_callback_free(c);
-        tide_runtime_release(task->worker->runtime);
-    } else {
-        settle(c);
-    }
+    settle(c);
 }
 
 static const char *name_of(struct tide_task *task)
@@ -106,6 +116,7 @@ static void deliver(struct tide_mail *mail, struct tide_worker *worker)
     struct tide_callback *c = tide_container(mail, struct tide_callback, mail);
     if (atomic_load(&c->retired)) {
         tide_callback_free(c);
+        tide_runtime_release(worker->runtime);
         return;
     }
     bool lost = c->generation != ((struct tide_state *)worker->state)->generation;
@@ -114,12 +125,7 @@ static void deliver(struct tide_mail *mail, struct tide_worker *worker)
     tide_program_failed();
     tide_program_report(lost ? "a callback was lost: the Lua state that it lived in ran out of memory"
                              : "not enough memory to run a callback");
-    if (!c->again) {
-        tide_callback_free(c);
-        tide_runtime_release(worker->runtime);
-    } else {
-        settle(c);
-    }
+    settle(c);
 }
 
 void tide_callback_retire(struct tide_callback *callback)
@@ -129,8 +135,7 @@ void tide_callback_retire(struct tide_callback *callback)
         return;
     }
     atomic_store(&callback->retired, 1);
-    if (atomic_fetch_add(&callback->posted, 1) == 0)
-        post(callback);
+    post_first(callback);
 }
 
 void tide_callback_abandon(struct tide_callback *callback)
@@ -143,7 +148,7 @@ void tide_callback_fire(struct tide_callback *callback, struct tide_object *argu
     if (!callback->again) {
         callback->argument = argument;
         post(callback);
-    } else if (atomic_fetch_add(&callback->posted, 1) == 0) {
-        post(callback);
+    } else {
+        post_first(callback);
     }
 }

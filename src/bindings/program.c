@@ -362,10 +362,10 @@ static bool all_done(void *arg)
     struct tide_worker *main = arg;
     if (!program.main_ended || atomic_load(&main->live_count) > main->daemon_runs || atomic_load(&program.runtime.holds) > 0)
         return false;
-    if (atomic_load(&program.runtime.daemons) == 0)
-        return true;
-    tide_runtime_shutdown(&program.runtime, exit_code()); /* only daemons are left: they are cancelled, and waited for */
-    return false;
+    bool daemons = atomic_load(&program.runtime.daemons) > 0;
+    if (daemons || tide_runtime_has_live(&program.runtime)) /* only daemons are left: they are cancelled, and waited for */
+        tide_runtime_shutdown(&program.runtime, exit_code());
+    return !daemons; /* others that began just now are waited for by their workers */
 }
 
 /* stdout may be closed, full or a broken pipe: what was printed and did not arrive is a failure. */

@@ -317,6 +317,15 @@ void tide_runtime_release(struct tide_runtime *runtime)
         wake_main(runtime);
 }
 
+bool tide_runtime_has_live(struct tide_runtime *runtime)
+{
+    uint32_t n = atomic_load(&runtime->started);
+    for (uint32_t i = 1; i <= n; i++)
+        if (live(runtime->workers[i]) > 0)
+            return true;
+    return false;
+}
+
 void tide_runtime_daemon_add(struct tide_runtime *runtime)
 {
     atomic_fetch_add(&runtime->daemons, 1);

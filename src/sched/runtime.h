@@ -155,6 +155,9 @@ void tide_runtime_nudge(struct tide_runtime *runtime);
 void tide_runtime_hold(struct tide_runtime *runtime);
 void tide_runtime_release(struct tide_runtime *runtime);
 
+/* Whether some worker, main's apart, has a live task. */
+bool tide_runtime_has_live(struct tide_runtime *runtime);
+
 /* Any thread: one daemon more, or less. Main is woken, as it waits for those that it has cancelled. */
 void tide_runtime_daemon_add(struct tide_runtime *runtime);
 void tide_runtime_daemon_drop(struct tide_runtime *runtime);

@@ -154,4 +154,33 @@ err "unknown signal 'KILL' (known: SIGHUP SIGINT"
 run -e 'require("tidemill").on_signal("USR1", 5)'
 code 1
 err 'function expected, got number'
+
+# a handler that was set on a worker, and is running or due when main ends, is waited for
+script late.lua <<'L'
+local tm = require "tidemill"
+local begun = tm.event()
+tm.submit(function()
+  tm.on_signal("USR1", function()
+    begun:set()
+    tm.sleep(0.2)
+    print("handled")
+  end)
+  os.execute("kill -USR1 $PPID")
+end):result()
+begun:wait()
+L
+run "$dir/late.lua"
+code 0
+out '^handled$'
+script last.lua <<'L'
+local tm = require "tidemill"
+tm.submit(function()
+  tm.on_signal("USR1", function() end)
+  os.execute("kill -USR1 $PPID")
+end):result()
+L
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+    run "$dir/last.lua"
+    code 0
+done
 finish

@@ -98,6 +98,74 @@ code 0
 cp "$out" "$dir/first"
 [ "$(grep -c '^true$' "$dir/first")" = 7 ] || complain 'all seven should have polled and ended'
 
+# a time limit that has to be held back for a moment, as one that strikes behind a tail call or in a closer; a script with a
+# hook of its own that polls where Lua cannot yield
+script held.lua <<'L'
+local tm = require "tidemill"
+local function spin() while true do end end
+local function tail() return spin() end
+print(pcall(tm.timeout, 0.1, function() local r = tail() return r end))
+print(pcall(tm.timeout, 0.1, function()
+  local stop = tm.monotonic() + 0.3
+  local x <close> = setmetatable({}, { __close = function() while tm.monotonic() < stop do end end })
+  tm.sleep(60)
+end))
+local c = tm.counter()
+tm.submit(function()
+  for _ = 1, 50 do tm.sleep(0) end
+  c:add(1)
+end)
+debug.sethook(function() end, "", 1000)
+print((("x"):gsub("x", function()
+  while c:get() == 0 do end
+  return "hooked"
+end)))
+L
+run --timeout 100 --virtual-time "$dir/held.lua"
+code 0
+[ "$(cut -f 2 "$out")" = "$(printf 'timeout\ntimeout\nhooked')" ] || complain 'limits should strike, and polls end'
+
+# a seed decides who is first, a cancellation or a file; and what is read beside one that computes
+script files.lua <<'L'
+local tm = require "tidemill"
+local path, found = arg[0], {}
+for i = 1, 20 do
+  local done = tm.counter()
+  local f = tm.submit(function() if tm.fs.read(path) then done:add(1) end end)
+  tm.sleep(i % 2 == 0 and 0 or 0.001)
+  for _ = 1, i * 2000 do end
+  f:cancel()
+  tm.wait { f }
+  found[i] = done:get()
+end
+print(table.concat(found))
+local read = tm.counter()
+local reader = tm.submit(function()
+  for _ = 1, 30 do if tm.fs.read(path) then read:add(1) end end
+end)
+local n = 0
+print(pcall(tm.timeout, 0.2, function() while true do n = n + 1 end end))
+print(n, read:get(), tm.monotonic())
+reader:result()
+local fs = {}
+for i = 1, 12 do -- waits in waits, with files
+  fs[i] = tm.submit(function() table.sort({ 1, 2 }, function(a, b)
+    for _ = 1, 3 do tm.fs.read(path) end
+    return a < b
+  end) end)
+end
+for _, f in ipairs(fs) do f:result() end
+L
+start=$(now)
+run --virtual-time --seed 3 "$dir/files.lua"
+code 0
+within 20 "$start"
+cp "$out" "$dir/first"
+for _ in 1 2 3; do
+    run --virtual-time --seed 3 "$dir/files.lua"
+    cmp -s "$out" "$dir/first" || complain 'files should not change what a seed decides'
+done
+
 run --virtual-time=2031-05-01T09:30:00Z -e 'print(os.date("!%F %T"))'
 out '^2031-05-01 09:30:00$'
 run --virtual-time=2032-02-29 -e 'print(os.date("!%F %T"))'
