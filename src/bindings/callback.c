@@ -71,7 +71,7 @@ static void post(struct tide_callback *c)
     tide_worker_post(c->home, &c->mail);
 }
 
-/* One that stays holds the program from its first firing until none is left: so its mail never comes to a worker that is gone. */
+/* One that stays holds the program from its first firing until none is left: its mail never comes to a worker that is gone. */
 static void post_first(struct tide_callback *c)
 {
     if (atomic_fetch_add(&c->posted, 1) > 0)

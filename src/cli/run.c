@@ -21,10 +21,17 @@ static void size_pool(void)
     setenv("UV_THREADPOOL_SIZE", count, 0); /* without memory there are four */
 }
 
+/* In virtual time it is UTC, unless the caller says otherwise: the machine's own zone must not show. */
+static bool set_zone(void)
+{
+    return setenv("TZ", "UTC0", 0) == 0;
+}
+
 int tide_run_script(const struct tide_options *options)
 {
     struct tide_program_chunk *chunks = tide_calloc(options->chunk_count, sizeof *chunks);
-    if (!chunks) {
+    if (!chunks || (options->virtual_time && !set_zone())) {
+        tide_free(chunks);
         fputs("tidemill: cannot start: not enough memory\n", stderr);
         return TIDE_EXIT_FAILED;
     }

@@ -90,8 +90,8 @@ void tide_baton_wake(struct tide_baton *baton);
 void tide_baton_step_out(struct tide_baton *baton, struct tide_task *task, bool network);
 void tide_baton_step_in(struct tide_baton *baton, struct tide_task *task);
 
-/* Any thread: the holder lets it in, once all tasks are at rest: so nothing hangs on the moment. Until then whoever waits may as
- * well be cancelled. It is not handed over twice before it was let in. */
+/* Any thread: the holder lets it in, once all tasks are at rest: so nothing hangs on the moment. Until then whoever waits may
+ * as well be cancelled. It is not handed over twice before it was let in. */
 void tide_baton_arrive(struct tide_baton *baton, struct tide_arrival *arrival);
 
 /* The holder: queues the task's open wait until the clock has come to `until` and everything due by then is at rest. After the

@@ -168,6 +168,9 @@ done
 
 run --virtual-time=2031-05-01T09:30:00Z -e 'print(os.date("!%F %T"))'
 out '^2031-05-01 09:30:00$'
+local_time() { env "$@" "$TIDEMILL" --virtual-time -e 'print(os.date("%H:%M %Z"))'; }
+[ "$(local_time -u TZ)" = "00:00 UTC" ] || complain 'local time should be UTC'
+[ "$(local_time TZ=EST5)" = "19:00 EST" ] || complain 'local time should be what TZ says'
 run --virtual-time=2032-02-29 -e 'print(os.date("!%F %T"))'
 out '^2032-02-29 00:00:00$'
 run --virtual-time=86400.5 -e 'print(require("tidemill").now())'
