@@ -40,6 +40,27 @@ void tide_mutex_wake(struct tide_mutex *m)
     futex(&m->word, FUTEX_WAKE_PRIVATE, 1, NULL);
 }
 
+#ifdef __SANITIZE_THREAD__
+/* The thread sanitizer puts the handlers of signals off until a call that it knows, and a plain system call is none. */
+static void sleep_on(struct tide_park *p, int64_t deadline_ns)
+{
+    static const int64_t piece = TIDE_MS(20);
+    int64_t now = tide_real_now_ns(); /* is such a call */
+    while (now < deadline_ns && atomic_load(&p->word) == 2) {
+        int64_t until = deadline_ns - now < piece ? deadline_ns : now + piece;
+        struct timespec at = {.tv_sec = until / 1000000000, .tv_nsec = until % 1000000000};
+        futex(&p->word, FUTEX_WAIT_BITSET_PRIVATE, 2, &at);
+        now = tide_real_now_ns();
+    }
+}
+#else
+static void sleep_on(struct tide_park *p, int64_t deadline_ns)
+{
+    struct timespec at = {.tv_sec = deadline_ns / 1000000000, .tv_nsec = deadline_ns % 1000000000};
+    futex(&p->word, FUTEX_WAIT_BITSET_PRIVATE, 2, deadline_ns == TIDE_NEVER ? NULL : &at);
+}
+#endif
+
 bool tide_park_wait(struct tide_park *p, int64_t deadline_ns)
 {
     uint32_t awake = 0;
@@ -47,8 +68,7 @@ bool tide_park_wait(struct tide_park *p, int64_t deadline_ns)
         atomic_store(&p->word, 0); /* a wake was stored */
         return true;
     }
-    struct timespec at = {.tv_sec = deadline_ns / 1000000000, .tv_nsec = deadline_ns % 1000000000};
-    futex(&p->word, FUTEX_WAIT_BITSET_PRIVATE, 2, deadline_ns == TIDE_NEVER ? NULL : &at);
+    sleep_on(p, deadline_ns);
     return atomic_exchange(&p->word, 0) == 1;
 }
 

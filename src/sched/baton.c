@@ -90,7 +90,8 @@ static int64_t first_timer(struct tide_baton *b)
 {
     int64_t due = TIDE_NEVER;
     for (uint32_t i = 0; i < worker_count(b); i++) {
-        int64_t next = tide_heap_next(&worker_at(b, i)->timers);
+        struct tide_worker *w = worker_at(b, i);
+        int64_t next = w->turn == TIDE_TURN_NONE ? TIDE_NEVER : tide_heap_next(&w->timers); /* else it fires none any more */
         if (next < due)
             due = next;
     }
