@@ -125,9 +125,9 @@ static void unlock_and_arrive(struct tide_operation *op, struct tide_baton *bato
 
 void tide_operation_unlock_and_wake(struct tide_operation *op)
 {
-    struct tide_baton *baton = tide_reactor_runtime()->baton;
-    if (baton)
-        unlock_and_arrive(op, baton);
+    struct tide_runtime *runtime = tide_reactor_runtime();
+    if (runtime && runtime->baton)
+        unlock_and_arrive(op, runtime->baton);
     else
         unlock_and_wake_now(op);
 }

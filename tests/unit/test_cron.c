@@ -173,7 +173,7 @@ static void wrong_expressions_are_told_with_their_place(void **state)
     assert_wrong("@daily * * * *", 0, "known are @hourly");
     assert_wrong("0 0 \xc3\xa4\xc3\xb6x * *", 4, "'\xc3\xa4' is not expected");
     assert_wrong("0 0 1\xc3\xa4\xc3\xb6 * *", 5, "'\xc3\xa4' is not expected");
-    assert_wrong("* * * * *\n", 9, "'?' is not expected");
+    assert_wrong("* * * * *\n", 9, "a control character (\\x0a) is not expected");
     assert_wrong("\xff\x80\x80\x80\x80\x80\x80 * * * *", 0, "is not expected");
 }
 
