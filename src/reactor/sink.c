@@ -108,16 +108,21 @@ static void go_on(struct tide_sink_file *file)
     }
 }
 
-static void wrote_cb(uv_fs_t *request)
+/* The pool has given it back: its result, 0 where that is an error. */
+static size_t take_result(struct tide_sink_file *file)
 {
-    struct tide_sink_file *file = request->data;
-    ssize_t result = request->result;
-    uv_fs_req_cleanup(request);
+    ssize_t result = file->request.result;
+    uv_fs_req_cleanup(&file->request);
     file->busy = false;
     if (result < 0)
         file->error = (int)-result;
-    else
-        file->written += (size_t)result;
+    return result < 0 ? 0 : (size_t)result;
+}
+
+static void wrote_cb(uv_fs_t *request)
+{
+    struct tide_sink_file *file = request->data;
+    file->written += take_result(file);
     if (!file->error && file->written < file->to_write)
         write_on(file);
     if (!file->busy)
@@ -141,13 +146,9 @@ static void write_on(struct tide_sink_file *file)
 static void opened_cb(uv_fs_t *request)
 {
     struct tide_sink_file *file = request->data;
-    ssize_t result = request->result;
-    uv_fs_req_cleanup(request);
-    file->busy = false;
-    if (result < 0)
-        file->error = (int)-result;
-    else
-        file->fd = (int)result;
+    int fd = (int)take_result(file);
+    if (!file->error)
+        file->fd = fd;
     go_on(file);
 }
 
