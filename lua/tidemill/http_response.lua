@@ -90,12 +90,12 @@ function Response:__tostring()
   return ("response %d of %s"):format(self.status, self.url)
 end
 
---- By name and value, from libcurl's lines. One that the server takes back stands there with a time that is over.
+--- By name and value, from libcurl's lines.
 function M.cookie_table(lines)
-  local cookies, now = {}, os.time()
+  local cookies = {}
   for line in lines:gmatch("[^\n]+") do
-    local expires, name, value = line:match("(%d+)\t([^\t]*)\t([^\t]*)$")
-    if name and (expires == "0" or tonumber(expires) > now) then cookies[name] = value end
+    local name, value = line:match("([^\t]*)\t([^\t]*)$")
+    if name then cookies[name] = value end
   end
   return cookies
 end

@@ -5,6 +5,7 @@
 --- called.
 
 local core = require("tidemill.core")
+local metatable_of = debug.getmetatable -- whatever its __metatable says
 
 ---@class tidemill.retry_options
 ---@field attempts? integer how often it is tried in all; 3
@@ -71,8 +72,8 @@ end
 local function counted(err, attempts)
   local suffix = attempts > 1 and (" (after %d attempts)"):format(attempts) or ""
   if type(err) == "string" then return err .. suffix end
-  local class = getmetatable(err)
-  if type(err) ~= "table" or (class ~= nil and type(class) ~= "table") then return err end
+  local class = metatable_of(err)
+  if type(err) ~= "table" or (class and rawget(class, "__gc")) then return err end
   local copy = {}
   for key, value in next, err do copy[key] = value end
   copy.attempts = attempts

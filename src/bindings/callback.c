@@ -119,6 +119,10 @@ static void deliver(struct tide_mail *mail, struct tide_worker *worker)
         tide_runtime_release(worker->runtime);
         return;
     }
+    if (c->again && tide_program_closing()) { /* it would be started only to be cancelled, and nobody would do that */
+        settle(c);
+        return;
+    }
     bool lost = c->generation != ((struct tide_state *)worker->state)->generation;
     if (!lost && tide_call_local(worker->state, &callback_call, c))
         return;

@@ -271,11 +271,12 @@ static struct tide_stretch *new_stretch(struct tide_periodic *p)
 /* Where none was missed since the last that is queued, these follow it: each instant has its run, is queued or missed. */
 static void queue(struct tide_periodic *p, struct moment first, uint64_t count)
 {
-    if (p->stretches && !p->pending_missed) {
+    if (p->stretches && !p->pending_missed && !p->corrected) {
         p->queue[p->stretches - 1].count += count;
         return;
     }
     struct tide_stretch *stretch = new_stretch(p);
+    p->corrected = false;
     if (stretch)
         *stretch = (struct tide_stretch){first, count, take_missed(p)};
     else
@@ -364,7 +365,8 @@ static void come_to_grid(struct tide_periodic *p)
     if (p->options.interval && late > 0)
         count += (uint64_t)(late / p->options.interval);
     p->step += count;
-    come(p, count, (struct moment){tide_wall_seconds() - shift_of(p) - (double)late * 1e-9, first + p->shift});
+    int64_t due = first > TIDE_NEVER - p->shift ? TIDE_NEVER : first + p->shift;
+    come(p, count, (struct moment){tide_wall_seconds() - shift_of(p) - (double)late * 1e-9, due});
 }
 
 static void come_to_calendar(struct tide_periodic *p)
@@ -372,6 +374,7 @@ static void come_to_calendar(struct tide_periodic *p)
     double wall = tide_wall_seconds(), first = p->instant, last = first, next = first;
     if (p->wall - wall > correction) { /* set back by so much that it would wait for hours: goes on from there */
         p->wall = wall;
+        p->corrected = true;
         await_instant(p, p->calls->next(p, wall));
         return;
     }

@@ -79,6 +79,7 @@ struct tide_periodic {
     uint64_t step;           /* which instant of the grid is next */
     double instant;          /* a calendar's next; seconds since the epoch */
     double wall;             /* a calendar's: the latest time that it has seen */
+    bool corrected;          /* a calendar's: what comes next does not follow what is queued */
     uint64_t jitter_state;
     int64_t shift;           /* ns by which the next tick is later than its instant */
     uint32_t running;

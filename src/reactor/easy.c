@@ -11,6 +11,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <time.h>
 
 enum { IDLE_HANDLES = 1024, WIDE_BUFFER = 512 * 1024, SMALL_BODY = 64 * 1024, NAMES_KEPT_S = 3600 };
 
@@ -271,13 +272,25 @@ static void take_timings(struct tide_transfer *t)
     };
 }
 
+/* One that the server takes back is listed all the same. The fifth field says until when it is kept; 0: as long as the session. */
+static bool is_expired(const char *line)
+{
+    for (int i = 0; line && i < 4; i++) {
+        line = strchr(line, '\t');
+        line += line != NULL;
+    }
+    long long until = line ? strtoll(line, NULL, 10) : 0;
+    return until != 0 && until <= (long long)time(NULL);
+}
+
 static void take_cookies(struct tide_transfer *t)
 {
     struct curl_slist *cookies = NULL;
     if (tide_curl.curl_easy_getinfo(t->easy, CURLINFO_COOKIELIST, &cookies) != CURLE_OK)
         return;
     for (struct curl_slist *each = cookies; each; each = each->next)
-        tide_strbuf_printf(&t->response.cookies, "%s\n", each->data);
+        if (!is_expired(each->data))
+            tide_strbuf_printf(&t->response.cookies, "%s\n", each->data);
     tide_curl.curl_slist_free_all(cookies);
 }
 

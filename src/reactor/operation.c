@@ -26,7 +26,7 @@ void tide_operation_init(struct tide_operation *op, const struct tide_class *cla
     atomic_init(&op->dropped, false);
     op->lock = (struct tide_mutex){0};
     tide_list_init(&op->waiters);
-    op->done = op->arriving = op->ending = false;
+    op->done = op->arriving = op->news = op->ending = false;
     op->arrival = (struct tide_arrival){.awaited = awaited, .admit = admit};
 }
 
@@ -65,12 +65,18 @@ bool tide_operation_is_done(struct tide_operation *op)
     return done;
 }
 
+void tide_operation_wait_on(struct tide_operation *op, struct tide_waiter *waiter, struct tide_task *task)
+{
+    op->news = false;
+    tide_wait_on(&op->waiters, waiter, task);
+}
+
 int tide_operation_enqueue(struct tide_operation *op, struct tide_waiter *waiter, struct tide_task *task)
 {
     tide_mutex_lock(&op->lock);
     int done = op->done;
     if (!done)
-        tide_wait_on(&op->waiters, waiter, task);
+        tide_operation_wait_on(op, waiter, task);
     tide_mutex_unlock(&op->lock);
     return done;
 }
@@ -95,7 +101,7 @@ static uint64_t awaited(struct tide_arrival *arrival)
     struct tide_operation *op = tide_container(arrival, struct tide_operation, arrival);
     tide_mutex_lock(&op->lock);
     uint64_t number = 0;
-    if (!tide_list_empty(&op->waiters))
+    if ((op->news || op->ending) && !tide_list_empty(&op->waiters))
         number = tide_container(op->waiters.next, struct tide_waiter, link)->task->id;
     tide_mutex_unlock(&op->lock);
     return number;
@@ -107,17 +113,20 @@ static void admit(struct tide_arrival *arrival)
     tide_mutex_lock(&op->lock);
     op->arriving = false;
     op->done |= op->ending;
-    unlock_and_wake_now(op);
+    if (op->news || op->done)
+        unlock_and_wake_now(op);
+    else /* somebody came by and took it, and may wait for the next by now */
+        tide_mutex_unlock(&op->lock);
     tide_object_unref(&op->object);
 }
 
 /* With virtual time: unlocks, and leaves the rest to the holder of the baton. */
 static void unlock_and_arrive(struct tide_operation *op, struct tide_baton *baton)
 {
-    bool news = !op->arriving;
-    op->arriving = true;
+    bool first = !op->arriving;
+    op->arriving = op->news = true;
     tide_mutex_unlock(&op->lock);
-    if (!news)
+    if (!first)
         return;
     tide_object_ref(&op->object);
     tide_baton_arrive(baton, &op->arrival);

@@ -30,7 +30,8 @@ struct tide_operation {
     /* protected by lock */
     struct tide_list waiters;
     bool done;
-    bool arriving;           /* with virtual time: something has come, and is not let in yet */
+    bool arriving;           /* with virtual time: something has come, and is not let in yet, */
+    bool news;               /* and came since the last look of who waits */
     bool ending;             /* the same, and it was the last */
     struct tide_arrival arrival;
 };
@@ -56,6 +57,9 @@ static inline bool tide_operation_is_dropped(struct tide_operation *op)
 
 /* One look under the lock. */
 bool tide_operation_is_done(struct tide_operation *op);
+
+/* Under the lock, by a task that has found nothing: queues its waiter. */
+void tide_operation_wait_on(struct tide_operation *op, struct tide_waiter *waiter, struct tide_task *task);
 
 /* Queues a waiter of the task's open wait. 0: queued. 1: it is done, nothing was queued. */
 int tide_operation_enqueue(struct tide_operation *op, struct tide_waiter *waiter, struct tide_task *task);

@@ -17,26 +17,50 @@
 enum { BUFFER = 1024 * 1024 };
 
 struct tide_sink_file {
+    struct tide_list link;    /* in `files` */
     struct tide_transfer *transfer;
     char *part;               /* the name until it is complete */
     int fd;
     char *filling, *writing;  /* buffers */
     size_t filled, written, to_write;
     bool busy;                /* the pool has it: opens, or writes */
+    bool waits;               /* counts as busy: another one with this name has to go first */
     bool closing, keep;
+    bool ending;              /* it is put away: nothing stops that any more */
     int error;                /* an errno */
     uv_fs_t request;
     uv_work_t end;
 };
 
+static struct tide_list files = {&files, &files}; /* reactor: in the order in which they came */
+
+static void begin(struct tide_sink_file *file);
+
+/* The first one of this name; NULL: there is none. */
+static struct tide_sink_file *first_of(const char *part)
+{
+    tide_list_each (link, &files) {
+        struct tide_sink_file *file = tide_container(link, struct tide_sink_file, link);
+        if (strcmp(file->part, part) == 0)
+            return file;
+    }
+    return NULL;
+}
+
+/* The next one of its name, if there is one, may begin. */
 static void free_file(struct tide_sink_file *file)
 {
-    if (file->fd >= 0)
-        close(file->fd);
+    struct tide_sink_file *next = NULL;
+    if (tide_list_linked(&file->link)) {
+        tide_list_remove(&file->link);
+        next = first_of(file->part);
+    }
     tide_free(file->part);
     tide_free(file->filling);
     tide_free(file->writing);
     tide_free(file);
+    if (next && next->waits)
+        begin(next);
 }
 
 /* ---- the end ---- */
@@ -68,6 +92,7 @@ static void put_away_cb(uv_work_t *work, int status)
 static void finish(struct tide_sink_file *file)
 {
     file->end.data = file;
+    file->ending = true;
     if (file->fd >= 0 && uv_queue_work(tide_reactor_loop(), &file->end, put_away, put_away_cb) == 0)
         return;
     put_away(&file->end);
@@ -156,12 +181,21 @@ static void open_part(struct tide_sink_file *file)
 {
     int flags = UV_FS_O_WRONLY | UV_FS_O_CREAT | UV_FS_O_TRUNC | O_CLOEXEC;
     file->request.data = file;
+    file->waits = false;
     file->busy = true;
     int failed = uv_fs_open(tide_reactor_loop(), &file->request, file->part, flags, 0666, opened_cb);
     if (failed) {
         file->busy = false;
         file->error = -failed;
     }
+}
+
+/* Only one at a time writes to a name: another one, perhaps the next attempt, waits until it is put away, and begins then. */
+static void begin(struct tide_sink_file *file)
+{
+    open_part(file);
+    if (!file->busy)
+        go_on(file);
 }
 
 static struct tide_sink_file *open_file(struct tide_transfer *t)
@@ -176,12 +210,16 @@ static struct tide_sink_file *open_file(struct tide_transfer *t)
     file->filling = tide_malloc(BUFFER);
     file->writing = tide_malloc(BUFFER);
     file->fd = -1;
+    if (!file->part || !file->filling || !file->writing) {
+        file->error = ENOMEM;
+        return file;
+    }
+    file->busy = file->waits = first_of(file->part) != NULL;
+    tide_list_append(&files, &file->link);
     if (tide_pool_ready())
         file->error = errno;
-    else if (file->part && file->filling && file->writing)
+    else if (!file->waits)
         open_part(file);
-    else
-        file->error = ENOMEM;
     return file;
 }
 
@@ -212,8 +250,12 @@ int tide_sink_open(struct tide_transfer *t)
 void tide_sink_close(struct tide_transfer *t, bool keep)
 {
     struct tide_sink_file *file = t->file;
+    if (file->ending)
+        return;
     file->closing = true;
     file->keep = keep;
+    if (file->waits && !keep)
+        file->busy = file->waits = false;
     if (!file->busy)
         go_on(file);
 }

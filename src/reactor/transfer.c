@@ -206,7 +206,7 @@ static int enqueue(struct tide_transfer *t, bool ready, struct tide_waiter *wait
 {
     int there = ready || t->operation.done;
     if (!there)
-        tide_wait_on(&t->operation.waiters, waiter, task);
+        tide_operation_wait_on(&t->operation, waiter, task);
     tide_mutex_unlock(&t->operation.lock);
     return there;
 }

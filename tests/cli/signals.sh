@@ -172,6 +172,24 @@ L
 run "$dir/late.lua"
 code 0
 out '^handled$'
+# but not at the end of the run: one that is due then does not begin
+script twice.lua <<'L'
+local tm = require "tidemill"
+tm.on_signal("USR1", function()
+  print("handler")
+  tm.sleep(60)
+end)
+for _ = 1, 2 do
+  os.execute("kill -USR1 $PPID")
+  tm.sleep(0.1)
+end
+os.exit(4)
+L
+start=$(now)
+run "$dir/twice.lua"
+code 4
+within 5 "$start"
+[ "$(count "$out" handler)" = 1 ] || complain 'the second firing should not run'
 script last.lua <<'L'
 local tm = require "tidemill"
 tm.submit(function()

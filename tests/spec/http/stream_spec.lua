@@ -98,6 +98,31 @@ describe("a stream", function()
     for _, size in ipairs(tm.gather(futures)) do assert.equal(2000000, size) end
   end)
 
+  it("arrives whole in virtual time, where pieces are let in later", function()
+    local script = os.tmpname()
+    finally(function() os.remove(script) end)
+    local file = assert(io.open(script, "w"))
+    file:write([[
+      local tm = require "tidemill"
+      local futures = {}
+      for i = 1, 20 do
+        futures[i] = tm.submit(function(url)
+          local res, n = assert(tm.http.get(url, { stream = true })), 0
+          while true do
+            local piece, err = res:read()
+            if not piece then return err and err.kind or n end
+            n = n + #piece
+            for _ = 1, 3 do tm.sleep(0) end
+          end
+        end, arg[1])
+      end
+      for _, future in ipairs(futures) do assert(future:result() == 5000, future:result()) end
+    ]])
+    file:close()
+    local command = "'%s' --timeout 100 --virtual-time %s '%s/chunked?n=50&size=100&every=0.002'"
+    assert.is_true(os.execute(command:format(os.getenv("TIDEMILL") or arg[-1], script, web.fault)))
+  end)
+
   it("is no stream unless asked", function()
     local res = assert(http.get(web.fault .. "/status"))
     assert.matches("ask with stream = true", helper.raised(res.read, res))
@@ -133,6 +158,41 @@ describe("a download", function()
     os.remove(path)
     assert(http.download(web.fault .. "/big?bytes=0", path))
     assert.equal("", content(path))
+  end)
+
+  it("may be cancelled at any moment", function()
+    local pool <close> = helper.pool({ max_workers = 20 })
+    local url, futures = web.fault .. "/big?bytes=20000", {}
+    for i = 1, 200 do
+      local name = path .. i % 20 -- some of them after another to the same name, some of them at once
+      futures[i] = pool:submit(function()
+        return pcall(tm.timeout, (i * 7 % 41) / 2000, function() return tm.http.download(url, name) ~= nil end)
+      end)
+      if i % 5 == 0 then futures[i - 3]:cancel() end
+    end
+    tm.wait(futures)
+    web.all_ended()
+    for i = 0, 19 do
+      local name = path .. i
+      assert.is_nil(content(name .. ".part"))
+      local there = content(name)
+      assert.is_true(there == nil or #there == 20000)
+      os.remove(name)
+    end
+  end)
+
+  it("to one name after another, and at once, is whole each time", function()
+    local url = web.fault .. "/big?bytes=20000"
+    for _ = 1, 20 do
+      pcall(tm.timeout, 0.003, function() return http.download(url, path) end)
+      assert(http.download(url, path))
+      assert.equal(20000, #content(path))
+    end
+    local pool <close> = helper.pool({ max_workers = 10 })
+    local futures = {}
+    for i = 1, 10 do futures[i] = pool:submit(function() return assert(tm.http.download(url, path)).status end) end
+    for _, status in ipairs(tm.gather(futures)) do assert.equal(200, status) end
+    assert.equal(20000, #content(path))
   end)
 
   it("that fails leaves nothing behind", function()
