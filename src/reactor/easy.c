@@ -272,7 +272,7 @@ static void take_timings(struct tide_transfer *t)
     };
 }
 
-/* One that the server takes back is listed all the same. The fifth field says until when it is kept; 0: as long as the session. */
+/* One that the server takes back is listed all the same. The fifth field says until when it is kept; 0: for the session. */
 static bool is_expired(const char *line)
 {
     for (int i = 0; line && i < 4; i++) {
