@@ -1,19 +1,23 @@
-"""guide: the same in Python, with threads. Arguments: the load, the workers (0: one at a time)."""
+"""guide: the same in Python, with threads. Arguments: the load ("calibrate": how many rounds take 100 ms), the workers (0: one
+at a time), the rounds of a CPU task (0: what takes 100 ms here)."""
 import json
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-load, workers = sys.argv[1], int(sys.argv[2])
+load, workers, rounds = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 
 LOADS = {"requests": (100, 0.2), "reads": (100, 0.01), "cpu": (100, None), "queries": (50, 0.05)}
 
 
 def calibrate():
-    """How many rounds take 100 ms here: Python's own, as the guide's CPU task is said to last so long."""
-    began = time.process_time()
-    compute(300000)
-    return int(300000 * 0.1 / (time.process_time() - began))
+    """How many rounds take 100 ms here: Python's own, as the guide's CPU task is said to last so long. The median of several."""
+    found = []
+    for _ in range(9):
+        began = time.process_time()
+        compute(300000)
+        found.append(300000 * 0.1 / (time.process_time() - began))
+    return int(sorted(found)[4])
 
 
 def compute(rounds):
@@ -30,7 +34,10 @@ def one(seconds):
         time.sleep(seconds)
 
 
-ROUNDS = calibrate()
+ROUNDS = rounds or calibrate()
+if load == "calibrate":
+    print(json.dumps({"rounds": ROUNDS}))
+    sys.exit()
 if load == "mixed":
     items = [LOADS[name][1] for name in ("requests", "reads", "cpu", "queries") for _ in range(LOADS[name][0] // 10)]
 else:
