@@ -11,7 +11,7 @@ LOADS = {"requests": (100, 0.2), "reads": (100, 0.01), "cpu": (100, None), "quer
 
 
 def calibrate():
-    """How many rounds take 100 ms here: Python's own, as the guide's CPU task is said to last so long. The median of several."""
+    """How many rounds take 100 ms here, Python's own, as so long lasts the guide's CPU task: the median of several looks."""
     found = []
     for _ in range(9):
         began = time.process_time()
