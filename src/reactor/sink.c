@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -65,6 +66,13 @@ static void free_file(struct tide_sink_file *file)
 
 /* ---- the end ---- */
 
+/* Whether there is something at `path` that a file must not take the place of: a device, a pipe, a socket. */
+static bool is_special(const char *path)
+{
+    struct stat status;
+    return lstat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISLNK(status.st_mode) && !S_ISDIR(status.st_mode);
+}
+
 /* In the pool: nobody else has the file any more. */
 static void put_away(uv_work_t *work)
 {
@@ -73,6 +81,8 @@ static void put_away(uv_work_t *work)
     if (opened && close(file->fd) != 0 && !file->error)
         file->error = errno;
     file->fd = -1;
+    if (file->keep && !file->error && is_special(file->transfer->request.path))
+        file->error = ENOTSUP;
     if (file->keep && !file->error && rename(file->part, file->transfer->request.path) != 0)
         file->error = errno;
     if (opened && (!file->keep || file->error))
