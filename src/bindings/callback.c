@@ -120,6 +120,8 @@ static void deliver(struct tide_mail *mail, struct tide_worker *worker)
         return;
     }
     if (c->again && tide_program_closing()) { /* it would be started only to be cancelled, and nobody would do that */
+        if (c->skipped)
+            c->skipped();
         settle(c);
         return;
     }

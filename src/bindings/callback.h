@@ -18,7 +18,8 @@ struct tide_callback {
     uint32_t generation;          /* as it was then: state->generation */
     struct tide_object *argument; /* a handle to call it with, counted; or NULL and */
     const char *text;             /* a static text to call it with, or NULL */
-    bool again;                   /* stays after it ran */
+    bool again;                   /* stays after it ran. It is not begun any more once the program ends: */
+    void (*skipped)(void);        /* home: for each time that it was not; NULL: nothing is to be done then */
     _Atomic uint32_t posted;      /* firings not yet run, and the retirement */
     _Atomic uint32_t retired;
     const char *what;             /* "callback of a future", for reports */

@@ -128,6 +128,14 @@ static int run(lua_State *L)
     return finish(L, status, (lua_KContext)failure);
 }
 
+/* The program ends: the failure is told as without a hook. */
+static void skip(void)
+{
+    struct failure *failure = take();
+    if (failure)
+        print_default(failure);
+}
+
 /* ---- setting it ---- */
 
 /* Puts `fresh` in the place of what there is; what waits is for the fresh one, or nobody's. */
@@ -158,6 +166,7 @@ int tide_excepthook_set(lua_State *L)
         lua_pushcclosure(L, run, 1);
         fresh = tide_callback_new(L, "excepthook");
         fresh->again = true;
+        fresh->skipped = skip;
     }
     struct tide_callback *old = exchange(fresh);
     if (old)

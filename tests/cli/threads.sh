@@ -122,4 +122,14 @@ signal TERM
 ended
 code 143
 [ "$(count "$out" '^closed$')" = 50 ] || complain 'each thread should close what it has'
+
+# failures that the excepthook has not got to when the run ends are told as without one
+run --grace 5 -e 'local tm = require "tidemill"
+  tm.thread.set_excepthook(function() tm.sleep(60) end)
+  for i = 1, 5 do tm.spawn(function() error("early " .. i, 0) end) end
+  tm.sleep(0.3)
+  os.exit(3)'
+code 3
+[ "$(count "$err" 'failed: early')" = 5 ] || complain 'all five failures should be told'
+no_err 'the grace'
 finish
